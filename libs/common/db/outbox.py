@@ -1,0 +1,96 @@
+"""Messages that are written with the state that causes them, and sent once the transaction has committed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.bus.client import Bus
+from libs.common.db.engine import Database
+from libs.common.errors import ExportError
+
+BATCH = 200  # messages sent between two deletes
+IDLE_SECONDS = 1.0  # a message of a process that died is picked up within this time
+RETRY_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+async def put(
+    connection: AsyncConnection,
+    *,
+    tenant: str,
+    subject: str,
+    message_id: str,
+    payload: bytes,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Add a message to the transaction; `message_id` tells repetitions apart."""
+    await connection.execute(
+        text(
+            "INSERT INTO outbox (tenant, subject, message_id, headers, payload) "
+            "VALUES (:tenant, :subject, :message_id, :headers, :payload)"
+        ),
+        {
+            "tenant": tenant,
+            "subject": subject,
+            "message_id": message_id,
+            "headers": json.dumps(dict(headers or {})),
+            "payload": payload,
+        },
+    )
+
+
+class OutboxRelay:
+    """Sends what lies in the outbox, in order, at least once; several processes may do so at once."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something was just committed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; database or bus being away only delays."""
+        while True:
+            try:
+                sent = await self._send_batch()
+            except ExportError as error:
+                _log.warning("outbox waits", extra={"fields": {"error": str(error)}})
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if sent == BATCH:
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                continue
+            finally:
+                self._wake.clear()
+
+    async def _send_batch(self) -> int:
+        async with self._database.system() as connection:
+            rows = (
+                await connection.execute(
+                    text(
+                        "SELECT id, subject, message_id, headers, payload FROM outbox "
+                        "ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED"
+                    ),
+                    {"batch": BATCH},
+                )
+            ).all()
+            for row in rows:
+                await self._bus.publish(row.subject, bytes(row.payload), row.message_id, row.headers)
+            if rows:
+                await connection.execute(
+                    text("DELETE FROM outbox WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
+                )
+        return len(rows)

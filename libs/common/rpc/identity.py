@@ -1,0 +1,163 @@
+"""The server's guard: who calls, may they, is the request valid; and one answer for every error."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import protovalidate
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from libs.common.errors import DeadlineExceeded, ExportError, Internal, InvalidField, PermissionDenied
+from libs.common.ids import new_trace_id
+from libs.common.rpc.access import REQUIRED, UNGUARDED
+from libs.common.rpc.status import to_status
+from libs.common.rpc.tokens import Caller, TokenVerifier
+
+AUTHORIZATION = "authorization"
+TENANT_HEADER = "x-stella-tenant"
+TRACE_HEADER = "traceparent"
+
+_log = logging.getLogger(__name__)
+_caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
+_trace: contextvars.ContextVar[str] = contextvars.ContextVar("trace", default="")
+
+
+def current_caller() -> Caller:
+    """Return who calls the RPC that is being served."""
+    return _caller.get()
+
+
+def current_trace() -> str:
+    """Return the trace id of the RPC that is being served, or an empty string."""
+    return _trace.get()
+
+
+def check(request: Message) -> None:
+    """Raise `InvalidField` for the first rule of the contract that the request breaks."""
+    violations = protovalidate.collect_violations(request)
+    if violations:
+        first = violations[0].proto
+        raise InvalidField(field=_path(first), reason=first.message or f"it breaks rule {first.rule_id}")
+
+
+def _path(violation: Any) -> str:
+    parts: list[str] = []
+    for element in violation.field.elements:
+        subscript = element.subscript
+        suffix = "" if subscript is None else f"[{subscript.value}]"
+        parts.append(f"{element.field_name}{suffix}")
+    return ".".join(parts) or "request"
+
+
+class Guard(grpc.aio.ServerInterceptor[Any, Any]):
+    """Wraps every handler: token, tenant and scope first, then the contract's rules, then the handler.
+
+    A method that has no row in `access.REQUIRED` is refused. Errors of the catalogue become their status;
+    anything else is logged with its trace id and answered as `ERR_EXPORT_INTERNAL` without a detail.
+    """
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Return the handler of the method, guarded."""
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if handler is None or method in UNGUARDED:
+            return handler
+        metadata = dict(handler_call_details.invocation_metadata or ())
+        return _guarded(handler, _Call(method, metadata, self._verifier))
+
+
+class _Call:
+    """What is known of one call before its request arrives."""
+
+    def __init__(self, method: str, metadata: dict[str, Any], verifier: TokenVerifier) -> None:
+        self.method = method
+        self._metadata = metadata
+        self._verifier = verifier
+        parts = str(metadata.get(TRACE_HEADER, "")).split("-")
+        self.trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 else new_trace_id()  # noqa: PLR2004 - W3C trace context
+
+    def admit(self) -> None:
+        """Set caller and trace of this call, or raise."""
+        _trace.set(self.trace)
+        scheme, _, token = str(self._metadata.get(AUTHORIZATION, "")).partition(" ")
+        caller = self._verifier.verify(
+            token if scheme.lower() == "bearer" else "", self._metadata.get(TENANT_HEADER)
+        )
+        scope = REQUIRED.get(self.method)
+        if scope is None:
+            raise PermissionDenied(scope=f"(none allows {self.method})")
+        caller.require(scope)
+        _caller.set(caller)
+
+    async def refuse(self, context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
+        """Answer with the error's status."""
+        if not isinstance(error, ExportError):
+            fields = {"method": self.method, "trace": self.trace}
+            _log.error("call failed", extra={"fields": fields}, exc_info=error)
+            error = (
+                DeadlineExceeded(dependency=self.method)
+                if isinstance(error, TimeoutError)
+                else Internal(part=self.method.split("/")[1], reason="an unexpected error")
+            )
+        status = rpc_status.to_status(to_status(error, self.trace))
+        await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+def _guarded(handler: grpc.RpcMethodHandler[Any, Any], call: _Call) -> grpc.RpcMethodHandler[Any, Any]:
+    serializers = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.unary_unary is not None:
+        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, call), **serializers)
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream, call), **serializers)
+    if handler.stream_stream is not None:
+        return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, call), **serializers)
+    raise TypeError(f"{call.method}: client streams with one answer are not used in this suite")
+
+
+def _unary(behaviour: Any, call: _Call) -> Any:
+    async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            call.admit()
+            check(request)
+            return await behaviour(request, context)
+        except Exception as error:  # noqa: BLE001 - one answer for every error
+            await call.refuse(context, error)
+
+    return serve
+
+
+def _stream(behaviour: Any, call: _Call) -> Any:
+    async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        try:
+            call.admit()
+            if isinstance(request, Message):
+                check(request)
+            else:
+                request = _checked(request)
+            async for answer in behaviour(request, context):
+                yield answer
+        except Exception as error:  # noqa: BLE001 - one answer for every error
+            await call.refuse(context, error)
+
+    return serve
+
+
+async def _checked(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for request in requests:
+        check(request)
+        yield request

@@ -1,0 +1,60 @@
+"""Errors of the catalogue to `google.rpc.Status` and back."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from libs.common.errors import DOMAIN, DeadlineExceeded, ExportError, InvalidField, Unavailable, catalogue
+
+CURE = "cure"  # metadata key under which the cure travels
+TRACE = "trace"
+
+
+def to_status(error: ExportError, trace_id: str) -> status_pb2.Status:
+    """Return the status with ErrorInfo (code, domain, details, cure) and, for a field, BadRequest."""
+    info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN)
+    info.metadata.update(error.details)
+    info.metadata[CURE] = error.remedy
+    info.metadata[TRACE] = trace_id
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.status), message=error.message)
+    status.details.append(_pack(info))
+    if isinstance(error, InvalidField):
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=error.details["field"], description=error.details["reason"]
+        )
+        status.details.append(_pack(error_details_pb2.BadRequest(field_violations=[violation])))
+    return status
+
+
+def _pack(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    """Return the ErrorInfo that a call's error carries, if any."""
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return None
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # has the two methods that are used
+    for detail in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return info
+    return None
+
+
+def from_rpc_error(error: grpc.RpcError, dependency: str) -> ExportError:
+    """Return the catalogue error that a called service raised; what has no code means it did not answer."""
+    info = error_info(error)
+    if info is not None:
+        kind = catalogue().get(info.reason)
+        if kind is not None:
+            details = {key: value for key, value in info.metadata.items() if key not in (CURE, TRACE)}
+            return kind(**details)
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceeded(dependency=dependency)
+    return Unavailable(dependency=dependency, reason=str(error.details() or error.code().name)[:200])

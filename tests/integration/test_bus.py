@@ -1,0 +1,107 @@
+"""The bus: work is shared, kept alive, tried again and given up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.common.bus import subjects
+from libs.common.bus.client import Bus
+from libs.common.bus.worker import Delivery, Handler, Worker
+from tests.kit.infrastructure import Nats
+
+
+@contextlib.asynccontextmanager
+async def working(worker: Worker) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def adapt_worker(bus: Bus, variant: str, handler: Handler, **options: object) -> Worker:
+    return Worker(
+        bus,
+        stream="WORK",
+        durable=f"adapt-test-{variant}",
+        subject=subjects.work_adapt("test", variant),
+        handler=handler,
+        **options,  # type: ignore[arg-type] # the worker's own keywords
+    )
+
+
+async def test_one_of_two_workers_handles_each_message(nats: Nats) -> None:
+    planner = await nats.connect("planner")
+    hosts = [await nats.connect("adapter_host") for _ in range(2)]
+    handled: list[bytes] = []
+    done = asyncio.Event()
+
+    async def handle(delivery: Delivery) -> None:
+        handled.append(delivery.payload)
+        if len(handled) == 10:
+            done.set()
+
+    async with (
+        working(adapt_worker(hosts[0], "share", handle)),
+        working(adapt_worker(hosts[1], "share", handle)),
+    ):
+        for number in range(10):
+            await planner.publish(subjects.work_adapt("test", "share"), b"%d" % number, f"share-{number}")
+        await asyncio.wait_for(done.wait(), 20)
+    assert sorted(handled) == [b"%d" % number for number in range(10)]
+    for bus in (planner, *hosts):
+        await bus.close()
+
+
+async def test_a_repeated_message_id_is_stored_once(nats: Nats) -> None:
+    planner, host = await nats.connect("planner"), await nats.connect("adapter_host")
+    handled: list[str] = []
+    last = asyncio.Event()
+
+    async def handle(delivery: Delivery) -> None:
+        handled.append(delivery.message_id)
+        if delivery.message_id == "once-last":
+            last.set()
+
+    subject = subjects.work_adapt("test", "once")
+    for message_id in ("once-1", "once-1", "once-last"):
+        await planner.publish(subject, b"", message_id)
+    async with working(adapt_worker(host, "once", handle)):
+        await asyncio.wait_for(last.wait(), 20)
+    assert handled == ["once-1", "once-last"]
+    for bus in (planner, host):
+        await bus.close()
+
+
+async def test_work_that_always_fails_is_answered_for_after_its_attempts(nats: Nats) -> None:
+    planner, host = await nats.connect("planner"), await nats.connect("adapter_host")
+    attempts: list[int] = []
+    given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def handle(delivery: Delivery) -> None:
+        attempts.append(delivery.attempt)
+        raise ValueError("cannot be done")
+
+    async def give_up(delivery: Delivery, error: Exception) -> None:
+        given_up.set_result(f"{delivery.attempt} {error}")
+
+    worker = adapt_worker(host, "fail", handle, give_up=give_up, max_attempts=2)
+    async with working(worker):
+        await planner.publish(subjects.work_adapt("test", "fail"), b"", "fail-1")
+        assert await asyncio.wait_for(given_up, 20) == "2 cannot be done"
+    assert attempts == [1, 2]
+    for bus in (planner, host):
+        await bus.close()
+
+
+async def test_a_service_cannot_publish_what_is_not_its_own(nats: Nats) -> None:
+    host = await nats.connect("adapter_host")
+    with pytest.raises(Exception, match=r"bus|permissions|timeout"):
+        await asyncio.wait_for(host.publish(subjects.RESULT_SIGN, b"", "forged"), 10)
+    await host.close()

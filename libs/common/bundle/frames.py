@@ -1,0 +1,86 @@
+"""Reads one compressed frame of a part as a stream, in bounded memory and to its exact end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zstandard
+
+from libs.common.bundle.faults import BadBundle
+from libs.common.bundle.reading import HashingReader
+
+HEADER_BYTES = 18  # the longest header of a zstd frame (RFC 8878, 3.1.1.1)
+# A block of 4 bytes can stand for 128 KiB, so what a call gives out is bounded by what it takes in: 32 MiB.
+SLICE_BYTES = 1024
+PIECE_BYTES = 64 * 1024  # what a sink gets at once: it may split it into lines of one byte
+MAX_WINDOW_BYTES = 8 * 1024 * 1024  # no level up to 19 needs more; a header could ask for gigabytes
+
+
+class BadFrame(BadBundle):
+    """A frame that is not one whole, honest zstd frame."""
+
+
+def read_frame(
+    reader: HashingReader, stored_bytes: int, most_plain_bytes: int, sink: Callable[[bytes], None]
+) -> int:
+    """Give the plain bytes of a frame of `stored_bytes` to `sink` and return their number.
+
+    Raise BadFrame where it is cut, damaged, longer or shorter than stated, or of another kind than ours.
+    """
+    head = _exactly(reader, min(HEADER_BYTES, stored_bytes))
+    plain_bytes = _stated_plain_bytes(head, reader.path, most_plain_bytes)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()
+    remaining = stored_bytes - len(head)
+    given = 0
+    piece = head
+    while True:
+        plain = _decompress(decompressor, piece, reader.path)
+        given += len(plain)
+        if given > plain_bytes:
+            raise BadFrame(
+                reader.path, f"a frame unpacks to more than the {plain_bytes} bytes that it states"
+            )
+        for start in range(0, len(plain), PIECE_BYTES):
+            sink(plain[start : start + PIECE_BYTES])
+        if not remaining or decompressor.eof:
+            break
+        piece = _exactly(reader, min(SLICE_BYTES, remaining))
+        remaining -= len(piece)
+    if not decompressor.eof:
+        raise BadFrame(reader.path, f"a frame is cut: it does not end within its {stored_bytes} bytes")
+    if remaining or decompressor.unused_data:
+        raise BadFrame(reader.path, f"a frame ends before its {stored_bytes} bytes do")
+    return given
+
+
+def _exactly(reader: HashingReader, size: int) -> bytes:
+    taken = bytearray()
+    while len(taken) < size:
+        chunk = reader.read(size - len(taken))
+        if not chunk:
+            raise BadFrame(reader.path, f"the file ends within a frame, after {reader.count} bytes")
+        taken += chunk
+    return bytes(taken)
+
+
+def _stated_plain_bytes(head: bytes, path: str, most: int) -> int:
+    try:
+        parameters = zstandard.get_frame_parameters(head)
+    except zstandard.ZstdError as error:
+        raise BadFrame(path, "no zstd frame begins where the index says that one does") from error
+    if parameters.dict_id or not parameters.has_checksum:
+        raise BadFrame(path, "a frame has no checksum or needs a dictionary, which the format does not allow")
+    if parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN:
+        raise BadFrame(path, "a frame does not state its plain length, which the format wants")
+    if parameters.content_size > most:
+        raise BadFrame(
+            path, f"a frame states {parameters.content_size} plain bytes where at most {most} are left"
+        )
+    return int(parameters.content_size)
+
+
+def _decompress(decompressor: zstandard.ZstdDecompressionObj, piece: bytes, path: str) -> bytes:
+    try:
+        return decompressor.decompress(piece)
+    except zstandard.ZstdError as error:
+        raise BadFrame(path, f"a frame is damaged: {error}") from error

@@ -1,0 +1,159 @@
+"""Checks what the signer made: signatures by trusted keys alone, envelopes, Sigstore bundle, provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from stellaops.export.bundle.v1.manifest_pb2 import Manifest
+from stellaops.export.bundle.v1.provenance_pb2 import Statement
+
+from libs.common.bundle import layout
+from libs.common.bundle.checks import Check, compared, failed, not_run, passed
+from libs.common.bundle.dsse import MANIFEST_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE, decode_envelope
+from libs.common.bundle.faults import BadForm
+from libs.common.bundle.json_form import from_json
+from libs.common.bundle.keys import PublicKey
+from libs.common.bundle.sigstore import MessageSignature, decode_bundle
+from libs.common.bundle.strict_json import from_base64
+from libs.common.digests import digest_hex, sha256_digest
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+
+NO_KEY = (
+    "no trusted key was given, and the key inside the bundle proves nothing; "
+    "get the signer's public key by another way and give it with `--key`"
+)
+OTHER_KEY = (
+    "no trusted key made this signature: the file was changed after it was signed, or another key signed it"
+)
+
+
+class SignatureChecks:
+    """Makes the checks of one bundle's signatures and remembers which trusted keys they held for."""
+
+    def __init__(self, files: Mapping[str, bytes], keys: Sequence[PublicKey]) -> None:
+        """Take the unlisted files that could be read, and the keys that the caller trusts."""
+        self._files = files
+        self._keys = keys
+        self._held: dict[str, PublicKey] = {}
+
+    def all(self) -> Iterator[Check]:
+        """Yield every check, whether or not it can be made."""
+        for path, covered, check in (
+            (layout.SIGNATURE, layout.MANIFEST, self._detached),
+            (layout.MANIFEST_ENVELOPE, layout.MANIFEST, self._manifest_envelope),
+            (layout.PROVENANCE_ENVELOPE, layout.PROVENANCE, self._provenance_envelope),
+            (layout.SIGSTORE_BUNDLE, layout.MANIFEST, self._sigstore),
+        ):
+            missing = [needed for needed in (path, covered) if needed not in self._files]
+            if missing:
+                yield not_run("signature", path, f"{missing[0]} cannot be read")
+                continue
+            try:
+                yield from check(self._files[path], self._files[covered])
+            except BadForm as error:
+                yield failed("signature", path, str(error))
+        yield self._public_key()
+
+    def _detached(self, raw: bytes, message: bytes) -> Iterator[Check]:
+        text = raw.decode("ascii", "replace")
+        yield self._signature(layout.SIGNATURE, from_base64(text, "$"), message)
+
+    def _manifest_envelope(self, raw: bytes, payload: bytes) -> Iterator[Check]:
+        return self._envelope(layout.MANIFEST_ENVELOPE, raw, MANIFEST_PAYLOAD_TYPE, payload)
+
+    def _provenance_envelope(self, raw: bytes, payload: bytes) -> Iterator[Check]:
+        return self._envelope(layout.PROVENANCE_ENVELOPE, raw, STATEMENT_PAYLOAD_TYPE, payload)
+
+    def _envelope(self, path: str, raw: bytes, payload_type: str, payload: bytes) -> Iterator[Check]:
+        envelope = decode_envelope(raw)
+        yield compared("payload-type", path, payload_type, envelope.payload_type)
+        yield compared("payload", path, sha256_digest(payload), sha256_digest(envelope.payload))
+        if len(envelope.signatures) != 1:
+            yield failed("signature", path, f"one signature is wanted, not {len(envelope.signatures)}")
+            return
+        yield self._signature(path, envelope.signatures[0], envelope.signed_bytes())
+
+    def _sigstore(self, raw: bytes, message: bytes) -> Iterator[Check]:
+        path = layout.SIGSTORE_BUNDLE
+        bundle = decode_bundle(raw)
+        if not isinstance(bundle.content, MessageSignature):
+            yield failed("signature", path, "a message signature over export.json is wanted, not an envelope")
+            return
+        wanted, found = hashlib.sha256(message).hexdigest(), bundle.content.digest.hex()
+        yield compared("message-digest", path, wanted, found)
+        yield self._signature(path, bundle.content.signature, message)
+        if self._held:
+            yield compared(
+                "key-hint", path, bundle.hint, bundle.hint if bundle.hint in self._held else "another key's"
+            )
+
+    def _signature(self, path: str, signature: bytes, message: bytes) -> Check:
+        if not self._keys:
+            return not_run("signature", path, NO_KEY)
+        for key in self._keys:
+            if key.verifies(signature, message):
+                self._held[key.hint] = key
+                return passed("signature", path, f"{key.algorithm} key {key.hint}")
+        return failed("signature", path, OTHER_KEY, " or ".join(key.hint for key in self._keys))
+
+    def _public_key(self) -> Check:
+        path = layout.PUBLIC_KEY
+        if path not in self._files:
+            return not_run("public-key", path, f"{path} cannot be read")
+        if not self._held:
+            return not_run("public-key", path, "no signature held, so there is no key to compare it with")
+        for key in self._held.values():
+            if key.pem == self._files[path]:
+                return passed("public-key", path, key.hint)
+        return failed(
+            "public-key", path, "this is not the trusted key that the signatures hold for; do not use it"
+        )
+
+
+def provenance_checks(
+    raw: bytes | None, manifest_raw: bytes | None, manifest: Manifest | None
+) -> Iterator[Check]:
+    """Yield the checks of the provenance: its form, its subject, and that it tells of the same export."""
+    path = layout.PROVENANCE
+    if raw is None or manifest_raw is None:
+        yield not_run("provenance", path, "provenance or manifest cannot be read")
+        return
+    try:
+        statement = from_json(raw, Statement)
+    except BadForm as error:
+        yield failed("provenance", path, str(error))
+        return
+    types = (statement.type, statement.predicate_type)
+    yield compared("provenance", path, f"{STATEMENT_TYPE} {PREDICATE_TYPE}", " ".join(types))
+    yield compared("subject", path, _subject(manifest_raw), _found_subject(statement))
+    if manifest is None:
+        yield not_run("same-export", path, "the manifest cannot be read")
+    else:
+        yield compared("same-export", path, _of_manifest(manifest), _of_statement(statement))
+
+
+def _subject(manifest_raw: bytes) -> str:
+    return f"{layout.MANIFEST} sha256 {digest_hex(sha256_digest(manifest_raw))}"
+
+
+def _found_subject(statement: Statement) -> str:
+    return ", ".join(
+        f"{subject.name} {algorithm} {subject.digest[algorithm]}"
+        for subject in statement.subject
+        for algorithm in sorted(subject.digest)
+    )
+
+
+def _of_manifest(manifest: Manifest) -> str:
+    profile = manifest.profile
+    adapter, export_id = manifest.adapter.name, manifest.export_id
+    return f"{manifest.tenant} {profile.name} {profile.revision} {adapter} {export_id}"
+
+
+def _of_statement(statement: Statement) -> str:
+    asked = statement.predicate.build_definition.external_parameters
+    export_id = statement.predicate.run_details.metadata.invocation_id
+    return f"{asked.tenant} {asked.profile} {asked.revision} {asked.adapter} {export_id}"

@@ -1,0 +1,104 @@
+"""Verifies a whole bundle: signatures, manifest, every file, every segment, and that nothing else is there.
+
+Pure over a `BundleSource`: bytes are asked for path by path, streamed, and never held beyond named limits.
+Keys are the caller's; the copy inside the bundle is compared, never trusted. What could not be checked is
+`not-run`, which is not passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+
+from stellaops.export.bundle.v1.manifest_pb2 import Manifest
+
+from libs.common.bundle import layout, manifest
+from libs.common.bundle.checks import Check, compared, failed, not_run, passed
+from libs.common.bundle.contents import BUNDLE, ContentChecks
+from libs.common.bundle.dsse import MAX_ENVELOPE_BYTES
+from libs.common.bundle.faults import BadBundle, BadForm
+from libs.common.bundle.json_form import from_json
+from libs.common.bundle.keys import PublicKey
+from libs.common.bundle.reading import BundleSource, read_whole
+from libs.common.bundle.signed import SignatureChecks, provenance_checks
+from libs.common.bundle.sigstore import MAX_BUNDLE_BYTES
+from libs.common.bundle.strict_json import MAX_JSON_BYTES
+
+MAX_SIGNATURE_BYTES = 16 * 1024  # base64 of an RSA signature of 8,192 bits has 1.4 KiB, a key in PEM as much
+_LIMITS = {
+    layout.MANIFEST: MAX_JSON_BYTES,
+    layout.PROVENANCE: MAX_JSON_BYTES,
+    layout.SIGNATURE: MAX_SIGNATURE_BYTES,
+    layout.MANIFEST_ENVELOPE: MAX_ENVELOPE_BYTES,
+    layout.PROVENANCE_ENVELOPE: MAX_ENVELOPE_BYTES,
+    layout.SIGSTORE_BUNDLE: MAX_BUNDLE_BYTES,
+    layout.PUBLIC_KEY: MAX_SIGNATURE_BYTES,
+}
+
+
+def verify(source: BundleSource, keys: Sequence[PublicKey]) -> list[Check]:
+    """Return every check of the bundle in `source`, its signatures held against the trusted `keys`."""
+    return list(iter_checks(source, keys))
+
+
+def iter_checks(source: BundleSource, keys: Sequence[PublicKey]) -> Iterator[Check]:
+    """Yield the checks one by one, as they are made."""
+    try:
+        present = _present(source)
+    except BadBundle as error:
+        yield failed("archive", BUNDLE, str(error))
+        return
+    listed = yield from _signed_checks(source, present, keys)
+    if listed is None:
+        yield not_run(
+            "contents", BUNDLE, "without a valid manifest there is nothing to hold the files against"
+        )
+        return
+    contents = {content.path: content for content in listed.contents}
+    yield from ContentChecks(source, contents, present).all()
+
+
+def _present(source: BundleSource) -> dict[str, int]:
+    tree = layout.Tree()
+    present: dict[str, int] = {}
+    for path, size in source.files():
+        tree.add(path)
+        present[path] = size
+    return present
+
+
+def _signed_checks(
+    source: BundleSource, present: Mapping[str, int], keys: Sequence[PublicKey]
+) -> Generator[Check, None, Manifest | None]:
+    """Check what the manifest does not list; return the manifest, where contents can be held against it."""
+    files: dict[str, bytes] = {}
+    for path in sorted(layout.UNLISTED):
+        if path not in present:
+            yield failed("present", path, "the file is missing; every bundle has it")
+            continue
+        try:
+            files[path] = read_whole(source, path, _LIMITS[path])
+        except BadBundle as error:
+            yield failed("readable", path, error.reason)
+    found = yield from _manifest_checks(files.get(layout.MANIFEST))
+    yield from SignatureChecks(files, keys).all()
+    yield from provenance_checks(files.get(layout.PROVENANCE), files.get(layout.MANIFEST), found)
+    return found
+
+
+def _manifest_checks(raw: bytes | None) -> Generator[Check, None, Manifest | None]:
+    path = layout.MANIFEST
+    if raw is None:
+        yield not_run("manifest", path, "the file cannot be read")
+        return None
+    try:
+        found = from_json(raw, Manifest)
+    except BadForm as error:
+        yield failed("manifest", path, str(error))
+        return None
+    faults = manifest.faults(found)
+    if faults:
+        yield failed("manifest", path, "; ".join(faults))
+        return None
+    yield passed("manifest", path, f"{len(found.contents)} files")
+    yield compared("rerun-hash", path, found.rerun_hash, manifest.rerun_hash(found.contents))
+    return found

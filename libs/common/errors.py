@@ -327,6 +327,16 @@ class DeadlineExceeded(ExportError):
     retryable = True
 
 
+class Unimplemented(ExportError):
+    """A method that this service does not offer."""
+
+    code = "ERR_EXPORT_UNIMPLEMENTED"
+    status = "UNIMPLEMENTED"
+    http = 501
+    sentence = "Method `{method}` is not offered here."
+    cure = "Call a service or version that offers it."
+
+
 class WorkGivenUp(ExportError):
     """Work that fails at every delivery."""
 

@@ -1,7 +1,7 @@
 """Command line of the database set-up: `python -m libs.common.db provision | migrate [SERVICE…]`.
 
-`provision` reads EXPORT_ADMIN_URL, EXPORT_ADMIN_PASSWORD_FILE, EXPORT_DATABASE and EXPORT_PASSWORDS_DIR (one file
-for each role); `migrate` reads EXPORT_MIGRATION_URL (its role part is replaced) and EXPORT_PASSWORDS_DIR.
+`provision` reads EXPORT_ADMIN_URL, EXPORT_ADMIN_PASSWORD_FILE, EXPORT_DATABASE and EXPORT_PASSWORDS_DIR (one
+file for each role); `migrate` reads EXPORT_MIGRATION_URL, whose role it replaces, and EXPORT_PASSWORDS_DIR.
 """
 
 from __future__ import annotations

@@ -12,7 +12,14 @@ import protovalidate
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
-from libs.common.errors import DeadlineExceeded, ExportError, Internal, InvalidField, PermissionDenied
+from libs.common.errors import (
+    DeadlineExceeded,
+    ExportError,
+    Internal,
+    InvalidField,
+    PermissionDenied,
+    Unimplemented,
+)
 from libs.common.ids import new_trace_id
 from libs.common.rpc.access import REQUIRED, UNGUARDED
 from libs.common.rpc.status import to_status
@@ -54,7 +61,7 @@ def _path(violation: Any) -> str:
     return ".".join(parts) or "request"
 
 
-class Guard(grpc.aio.ServerInterceptor[Any, Any]):
+class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs alone
     """Wraps every handler: token, tenant and scope first, then the contract's rules, then the handler.
 
     A method that has no row in `access.REQUIRED` is refused. Errors of the catalogue become their status;
@@ -101,17 +108,20 @@ class _Call:
         caller.require(scope)
         _caller.set(caller)
 
+    def _explain(self, error: Exception) -> ExportError:
+        if isinstance(error, ExportError):
+            return error
+        if isinstance(error, NotImplementedError):
+            return Unimplemented(method=self.method)
+        fields = {"method": self.method, "trace": self.trace}
+        _log.error("call failed", extra={"fields": fields}, exc_info=error)
+        if isinstance(error, TimeoutError):
+            return DeadlineExceeded(dependency=self.method)
+        return Internal(part=self.method.split("/")[1], reason="an unexpected error")
+
     async def refuse(self, context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
         """Answer with the error's status."""
-        if not isinstance(error, ExportError):
-            fields = {"method": self.method, "trace": self.trace}
-            _log.error("call failed", extra={"fields": fields}, exc_info=error)
-            error = (
-                DeadlineExceeded(dependency=self.method)
-                if isinstance(error, TimeoutError)
-                else Internal(part=self.method.split("/")[1], reason="an unexpected error")
-            )
-        status = rpc_status.to_status(to_status(error, self.trace))
+        status = rpc_status.to_status(to_status(self._explain(error), self.trace))
         await context.abort(status.code, status.details, status.trailing_metadata)
 
 

@@ -70,6 +70,7 @@ def _why(error: Exception) -> str:
     return {
         "expired_token": "it has expired",
         "bad_signature": "its signature is not the issuer's",
+        "invalid_key_id": "its key is not one of the issuer's",
         "invalid_claim": "its issuer or audience is another",
         "missing_claim": "a claim is missing",
     }.get(str(name), "it cannot be read")

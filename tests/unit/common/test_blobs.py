@@ -1,0 +1,68 @@
+"""The blob store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from libs.common.blobs.store import Blobs
+from libs.common.errors import BlobCorrupt, BlobMissing
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(f"file://{tmp_path}", "exports")
+
+
+async def test_what_was_put_is_got_and_streamed(blobs: Blobs) -> None:
+    data = bytes(range(256)) * 9000
+    blob = await blobs.put("acme", data)
+    assert await blobs.get("acme", blob.digest) == data
+    assert (
+        b"".join([chunk async for chunk in blobs.stream("acme", blob.digest, 5, len(data) - 9)]) == data[5:-4]
+    )
+    assert await blobs.size("acme", blob.digest) == len(data)
+
+
+async def test_a_tenant_does_not_see_the_blob_of_another(blobs: Blobs) -> None:
+    blob = await blobs.put("acme", b"secret")
+    assert not await blobs.exists("beta", blob.digest)
+    with pytest.raises(BlobMissing):
+        await blobs.get("beta", blob.digest)
+
+
+@pytest.mark.parametrize("tenant", ["../acme", "", "a/b", "ACME"])
+async def test_a_tenant_that_is_none_is_refused(blobs: Blobs, tenant: str) -> None:
+    with pytest.raises(ValueError, match="not a blob name"):
+        await blobs.put(tenant, b"x")
+
+
+async def test_a_changed_blob_is_found_out(blobs: Blobs) -> None:
+    blob = await blobs.put("acme", b"right")
+    path = blobs.local_path("acme", blob.digest)
+    assert path is not None
+    path.write_bytes(b"wrong")
+    with pytest.raises(BlobCorrupt):
+        await blobs.get("acme", blob.digest)
+
+
+async def test_a_stream_that_ends_early_is_found_out(blobs: Blobs) -> None:
+    blob = await blobs.put("acme", b"right")
+    with pytest.raises(BlobCorrupt):
+        [chunk async for chunk in blobs.stream("acme", blob.digest, 0, 99)]
+
+
+async def test_a_deleted_blob_is_gone_and_may_be_deleted_again(blobs: Blobs) -> None:
+    blob = await blobs.put("acme", b"x")
+    await blobs.delete("acme", blob.digest)
+    await blobs.delete("acme", blob.digest)
+    assert not await blobs.exists("acme", blob.digest)
+
+
+async def test_a_note_is_kept_apart_from_blobs(blobs: Blobs) -> None:
+    name = "sha256:" + "0" * 64
+    await blobs.note_put("acme", name, b"value")
+    assert await blobs.note_get("acme", name) == b"value"
+    assert await blobs.note_get("beta", name) is None
+    assert not await blobs.exists("acme", name)

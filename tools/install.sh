@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs outside checkers in the versions of versions.env into a cache outside the tree; what is there is reused.
-# Usage: bash tools/install.sh [cosign-v2|cosign-v3 …]   (no name: all)
+# Usage: bash tools/install.sh [cosign-v2|cosign-v3|helm …]   (no name: all)
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -37,12 +37,13 @@ install() {
   case "$1" in
     cosign-v2) go_program "cosign-$COSIGN_V2" cosign "github.com/sigstore/cosign/v2/cmd/cosign@$COSIGN_V2" ;;
     cosign-v3) go_program "cosign-$COSIGN_V3" cosign "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_V3" ;;
-    *) fail "there is no tool '$1'; there are: cosign-v2 cosign-v3" ;;
+    helm) go_program "helm-$HELM" helm "helm.sh/helm/v3/cmd/helm@$HELM" ;;
+    *) fail "there is no tool '$1'; there are: cosign-v2 cosign-v3 helm" ;;
   esac
 }
 
 if [[ $# -eq 0 ]]; then
-  set -- cosign-v2 cosign-v3
+  set -- cosign-v2 cosign-v3 helm
 fi
 for name in "$@"; do
   install "$name"

@@ -7,7 +7,6 @@ no path; only members that cosign's strict reader knows.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,12 +14,11 @@ from stellaops.export.bundle.v1 import manifest_pb2, provenance_pb2
 
 from libs.common.bundle.json_form import to_canonical_json
 from libs.common.bundle.layout import MANIFEST
+from libs.common.digests import BadDigest, digest_hex, parse_digest
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://stellaops.io/export-center/buildtypes/export/v1"
-
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 class BadMaterial(ValueError):
@@ -86,9 +84,7 @@ def _dependency(material: Material) -> provenance_pb2.ResourceDescriptor:
 
 
 def _hexadecimal(name: str, digest: str) -> str:
-    match = _DIGEST.fullmatch(digest)
-    if match is None:
-        raise BadMaterial(
-            f"`{name}` has digest `{digest[:80]}`; `sha256:` and 64 hexadecimal digits are wanted"
-        )
-    return match.group(1)
+    try:
+        return digest_hex(parse_digest(digest))
+    except BadDigest as error:
+        raise BadMaterial(f"`{name}`: {error}") from error

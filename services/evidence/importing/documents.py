@@ -1,0 +1,57 @@
+"""What the importer passes on between its steps: documents as received, records, and what was put aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+def at_line(location: str, line: int) -> str:
+    """Return the place of a line in a file; line 0 is the file itself."""
+    return f"{location}:{line}" if line else location
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The bytes of one document and where they come from.
+
+    `location` names the file through all archives (`feed.zip!GO-1.json`), `path` is the path inside the
+    innermost archive, `line` counts from 1 in files that hold many documents and is 0 for a file of its own.
+    """
+
+    location: str
+    path: str
+    source: str
+    line: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that is put aside: why, and what would be right."""
+
+    source: str
+    location: str
+    reason: str
+    detail: str
+    digest: str
+
+
+class ImportedRecord(NamedTuple):
+    """A record on its way into the ledger; the order of its fields is the order in which records are sorted.
+
+    `content` is the hash of the document where nothing proves that `digest` belongs to it, so that the order
+    never depends on what came first. `document` and `source_line` are canonical without a line end; `stated`
+    is the time that the document states, in the form of `times.text`, or empty.
+    """
+
+    kind: str
+    source: str
+    key: bytes
+    uri: str
+    digest: str
+    content: bytes
+    location: str
+    document: bytes
+    source_line: bytes
+    stated: str

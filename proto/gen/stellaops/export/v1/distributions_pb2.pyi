@@ -224,21 +224,29 @@ Global___GetDistributionRequest: _TypeAlias = GetDistributionRequest  # noqa: Y0
 
 @_typing.final
 class ListBundleFilesRequest(_message.Message):
-    """Asks for a bundle's files."""
+    """Asks for a page of a bundle's files."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}/runs/{run}`."""
+    page_size: _builtins.int
+    """At most 10,000; 0 means 10,000."""
+    page_token: _builtins.str
+    """From the page before."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -246,17 +254,20 @@ Global___ListBundleFilesRequest: _TypeAlias = ListBundleFilesRequest  # noqa: Y0
 
 @_typing.final
 class ListBundleFilesResponse(_message.Message):
-    """A bundle's files."""
+    """A page of a bundle's files."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FILES_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     """Digest of the whole tar."""
     bytes: _builtins.int
     """Length of the whole tar in bytes."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundleFile]:
         """Sorted by path."""
@@ -267,10 +278,11 @@ class ListBundleFilesResponse(_message.Message):
         files: _abc.Iterable[Global___BundleFile] | None = ...,
         digest: _builtins.str = ...,
         bytes: _builtins.int = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "digest", b"digest", "files", b"files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "digest", b"digest", "files", b"files", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

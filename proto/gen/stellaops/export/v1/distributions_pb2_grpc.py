@@ -76,7 +76,7 @@ class DistributionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBundleFiles(self, request, context):
-        """Lists the files of a run's bundle.
+        """Lists the files of a run's bundle, by path.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

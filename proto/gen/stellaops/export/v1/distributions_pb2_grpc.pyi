@@ -38,7 +38,7 @@ class DistributionServiceStub:
     GetDistribution: _grpc.UnaryUnaryMultiCallable[_distributions_pb2.GetDistributionRequest, _distributions_pb2.Distribution]
     """Returns one delivery."""
     ListBundleFiles: _grpc.UnaryUnaryMultiCallable[_distributions_pb2.ListBundleFilesRequest, _distributions_pb2.ListBundleFilesResponse]
-    """Lists the files of a run's bundle."""
+    """Lists the files of a run's bundle, by path."""
     Download: _grpc.UnaryStreamMultiCallable[_distributions_pb2.DownloadRequest, _distributions_pb2.DownloadChunk]
     """Streams a bundle's tar, or one file of it, from an offset."""
 
@@ -52,7 +52,7 @@ class DistributionServiceAsyncStub(DistributionServiceStub):
     GetDistribution: _aio.UnaryUnaryMultiCallable[_distributions_pb2.GetDistributionRequest, _distributions_pb2.Distribution]  # type: ignore[assignment]
     """Returns one delivery."""
     ListBundleFiles: _aio.UnaryUnaryMultiCallable[_distributions_pb2.ListBundleFilesRequest, _distributions_pb2.ListBundleFilesResponse]  # type: ignore[assignment]
-    """Lists the files of a run's bundle."""
+    """Lists the files of a run's bundle, by path."""
     Download: _aio.UnaryStreamMultiCallable[_distributions_pb2.DownloadRequest, _distributions_pb2.DownloadChunk]  # type: ignore[assignment]
     """Streams a bundle's tar, or one file of it, from an offset."""
 
@@ -81,7 +81,7 @@ class DistributionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _distributions_pb2.ListBundleFilesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_distributions_pb2.ListBundleFilesResponse, _abc.Awaitable[_distributions_pb2.ListBundleFilesResponse]]:
-        """Lists the files of a run's bundle."""
+        """Lists the files of a run's bundle, by path."""
 
     @_abc_1.abstractmethod
     def Download(

@@ -55,7 +55,7 @@ def _part_faults(
     try:
         name = layout.part_name_of(part.path)
         wanted = layout.record_path(kind, part.source, name, layout.DOCUMENTS)
-        companion = layout.record_path(kind, part.source, name, layout.SOURCES)
+        companion = layout.companion_path(wanted)
     except BadPath as error:
         yield f"{where}.path: {error}"
         return

@@ -42,6 +42,7 @@ USTAR_PREFIX_CHARACTERS = 155  # the same, field `prefix`
 _PATH = re.compile(r"[A-Za-z0-9._/-]+")
 SOURCE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 _PART_NAME = re.compile(r"part-[0-9a-f]{16,64}")
+_DOCUMENTS_PATH = re.compile(r"data/raw/[a-z]+/[^/]+/[^/]+\.jsonl\.zst")
 _CONTENT_TYPES = (
     (RECORD_SUFFIX, "application/zstd"),
     (".json", "application/json"),
@@ -141,6 +142,16 @@ def record_path(kind: str, source: str, part_name: str, role: str) -> str:
 def part_name_of(path: str) -> str:
     """Return the part name in a record path of either role; another path gives no valid name."""
     return path.rpartition("/")[2].split(".", 1)[0]
+
+
+def companion_path(path: str) -> str:
+    """Return the path of the companion that tells where each line of the documents at `path` came from."""
+    return path.removesuffix(_SUFFIXES[DOCUMENTS]) + _SUFFIXES[SOURCES]
+
+
+def is_documents_path(path: str) -> bool:
+    """Say whether the file holds raw documents as lines, not their sources and nothing derived."""
+    return bool(_DOCUMENTS_PATH.fullmatch(path)) and not path.endswith(_SUFFIXES[SOURCES])
 
 
 def is_record_path(path: str) -> bool:

@@ -12,7 +12,7 @@ from libs.common.bundle import layout
 from libs.common.bundle.checks import Check, compared, failed, not_run, passed
 from libs.common.bundle.dsse import MANIFEST_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE, decode_envelope
 from libs.common.bundle.faults import BadForm
-from libs.common.bundle.json_form import from_json
+from libs.common.bundle.json_form import from_json, to_canonical_json
 from libs.common.bundle.keys import PublicKey
 from libs.common.bundle.sigstore import MessageSignature, decode_bundle
 from libs.common.bundle.strict_json import from_base64
@@ -133,6 +133,8 @@ def provenance_checks(
         yield not_run("same-export", path, "the manifest cannot be read")
     else:
         yield compared("same-export", path, _of_manifest(manifest), _of_statement(statement))
+        asked = statement.predicate.build_definition.external_parameters
+        yield compared("selectors", path, to_canonical_json(manifest.selectors).decode(), asked.selectors)
 
 
 def _subject(manifest_raw: bytes) -> str:

@@ -46,6 +46,8 @@ class _PackedBytes(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
+# What a line of another shape, or no JSON at all, ends in: it is then read as a document, which names the reason.
+_NO_ENVELOPE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _packed = msgspec.json.Decoder(_Packed)
 _packed_bytes = msgspec.json.Decoder(_PackedBytes)
 
@@ -57,7 +59,7 @@ def read(line: bytes) -> Envelope | None:
     """
     try:
         packed = _packed.decode(line)
-    except (msgspec.MsgspecError, RecursionError):
+    except _NO_ENVELOPE:
         return _read_bytes(line)
     raw = bytes(packed.doc)
     if line.count(b'"') - raw.count(b'"') != _QUOTES_AROUND_DOCUMENT:
@@ -68,7 +70,7 @@ def read(line: bytes) -> Envelope | None:
 def _read_bytes(line: bytes) -> Envelope | None:
     try:
         packed = _packed_bytes.decode(line)
-    except (msgspec.MsgspecError, RecursionError):
+    except _NO_ENVELOPE:
         return None
     canonical(line)
     digest = _digest(packed.sha256)

@@ -32,22 +32,26 @@ class WorkContext(_message.Message):
     TENANT_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Tenant."""
     run: _builtins.str
     """Run id: the last part of its name."""
     attempt: _builtins.int
     """Attempt of the run; results of an earlier one are ignored."""
+    number: _builtins.int
+    """Which time this attempt asks for the same work, from 1; a result repeats it."""
     def __init__(
         self,
         *,
         tenant: _builtins.str = ...,
         run: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "run", b"run", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "number", b"number", "run", b"run", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

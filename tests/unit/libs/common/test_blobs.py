@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,8 @@ async def test_a_note_is_kept_apart_from_blobs(blobs: Blobs) -> None:
     assert await blobs.note_get("acme", name) == b"value"
     assert await blobs.note_get("beta", name) is None
     assert not await blobs.exists("acme", name)
+
+
+async def test_the_same_bytes_put_many_times_at_once_are_one_blob(blobs: Blobs) -> None:
+    data = b"the same object"
+    assert len(set(await asyncio.gather(*(blobs.put("acme", data) for _ in range(20))))) == 1

@@ -29,7 +29,7 @@ from stellaops.export.v1 import selectors_pb2 as stellaops_dot_export_dot_v1_dot
 from stellaops.export.v1 import targets_pb2 as stellaops_dot_export_dot_v1_dot_targets__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stellaops/export/work/v1/work.proto\x12\x18stellaops.export.work.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!stellaops/export/v1/digests.proto\x1a\x1estellaops/export/v1/runs.proto\x1a#stellaops/export/v1/selectors.proto\x1a!stellaops/export/v1/targets.proto\"K\n\x0bWorkContext\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06number\x18\x04 \x01(\x05\"B\n\x08PlanWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\"\xac\x01\n\tAdaptSpec\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12)\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x1a.stellaops.export.v1.Codec\x12/\n\x08selector\x18\x05 \x01(\x0b\x32\x1d.stellaops.export.v1.Selector\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\"e\n\x08KeyRange\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x0c\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x0c\"\xb9\x01\n\tAdaptWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x31\n\x04spec\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.AdaptSpec\x12\x32\n\x06ranges\x18\x04 \x03(\x0b\x32\".stellaops.export.work.v1.KeyRange\"\xda\x01\n\x0b\x41\x64\x61ptResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x33\n\x04\x64one\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.ShardDoneH\x00\x12\x34\n\x05\x65rror\x18\x04 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x12\x0e\n\x06worker\x18\x05 \x01(\tB\t\n\x07outcome\"\xa0\x01\n\tShardDone\x12,\n\x06output\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x13\n\x0bplain_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\x12\x10\n\x08segments\x18\x05 \x01(\x03\x12\x17\n\x0fsegments_reused\x18\x06 \x01(\x03\"<\n\x0bShardOutput\x12-\n\x05parts\x18\x01 \x03(\x0b\x32\x1e.stellaops.export.work.v1.Part\"\xf1\x01\n\x04Part\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\r\n\x05\x62ytes\x18\x05 \x01(\x03\x12\x14\n\x0cplain_digest\x18\x06 \x01(\t\x12\x13\n\x0bplain_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07records\x18\x08 \x01(\x03\x12\x33\n\x08segments\x18\t \x03(\x0b\x32!.stellaops.export.work.v1.Segment\x12\x0c\n\x04role\x18\n \x01(\t\"\x85\x01\n\x07Segment\x12\x11\n\tfirst_key\x18\x01 \x01(\x0c\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x14\n\x0cplain_digest\x18\x03 \x01(\t\x12\x13\n\x0bplain_bytes\x18\x04 \x01(\x03\x12\x15\n\rstored_digest\x18\x05 \x01(\t\x12\x14\n\x0cstored_bytes\x18\x06 \x01(\x03\"\xe1\x01\n\x0c\x41ssembleWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x31\n\x04spec\x18\x02 \x01(\x0b\x32#.stellaops.export.work.v1.AdaptSpec\x12,\n\x06shards\x18\x03 \x03(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x38\n\x06header\x18\x04 \x01(\x0b\x32(.stellaops.export.work.v1.ManifestHeader\"\xbc\x01\n\x0eManifestHeader\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x30\n\x0cgenerated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06inputs\x18\x05 \x03(\x0b\x32\x1d.stellaops.export.v1.RunInput\x12\x13\n\x0bplan_digest\x18\x06 \x01(\t\"\xbe\x01\n\x0e\x41ssembleResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x33\n\x04\x64one\x18\x02 \x01(\x0b\x32#.stellaops.export.work.v1.AssembledH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"\x87\x01\n\tAssembled\x12.\n\x08manifest\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x02 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\r\n\x05\x66iles\x18\x03 \x01(\x05\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\"C\n\x0c\x42undleLayout\x12\x33\n\x05\x66iles\x18\x01 \x03(\x0b\x32$.stellaops.export.work.v1.LayoutFile\"g\n\nLayoutFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12,\n\x06pieces\x18\x04 \x03(\x0b\x32\x1c.stellaops.export.v1.BlobRef\"\xd7\x01\n\x08SignWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12.\n\x08manifest\x18\x02 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x03 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x35\n\tmaterials\x18\x04 \x03(\x0b\x32\".stellaops.export.work.v1.Material\"q\n\x08Material\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x01\n\nSignResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x30\n\x04\x64one\x18\x02 \x01(\x0b\x32 .stellaops.export.work.v1.SignedH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"H\n\x06Signed\x12,\n\x06layout\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x10\n\x08key_hint\x18\x02 \x01(\t\"\xe6\x01\n\x0e\x44istributeWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12+\n\x06target\x18\x02 \x01(\x0b\x32\x1b.stellaops.export.v1.Target\x12.\n\x08manifest\x18\x03 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x04 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x11\n\texport_id\x18\x05 \x01(\t\"\xd3\x01\n\x10\x44istributeResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x33\n\x04\x64one\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.DeliveredH\x00\x12\x34\n\x05\x65rror\x18\x04 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"=\n\tDelivered\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\"K\n\tWorkError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ure\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stellaops/export/work/v1/work.proto\x12\x18stellaops.export.work.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!stellaops/export/v1/digests.proto\x1a\x1estellaops/export/v1/runs.proto\x1a#stellaops/export/v1/selectors.proto\x1a!stellaops/export/v1/targets.proto\"K\n\x0bWorkContext\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0e\n\x06number\x18\x04 \x01(\x05\"B\n\x08PlanWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\"\xde\x01\n\tAdaptSpec\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12)\n\x05\x63odec\x18\x04 \x01(\x0b\x32\x1a.stellaops.export.v1.Codec\x12/\n\x08selector\x18\x05 \x01(\x0b\x32\x1d.stellaops.export.v1.Selector\x12\x13\n\x0bsnapshot_id\x18\x06 \x01(\t\x12\x30\n\x07include\x18\x07 \x03(\x0e\x32\x1f.stellaops.export.v1.RecordKind\"e\n\x08KeyRange\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x0c\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x0c\"\xb9\x01\n\tAdaptWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x31\n\x04spec\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.AdaptSpec\x12\x32\n\x06ranges\x18\x04 \x03(\x0b\x32\".stellaops.export.work.v1.KeyRange\"\xda\x01\n\x0b\x41\x64\x61ptResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\r\n\x05shard\x18\x02 \x01(\x05\x12\x33\n\x04\x64one\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.ShardDoneH\x00\x12\x34\n\x05\x65rror\x18\x04 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x12\x0e\n\x06worker\x18\x05 \x01(\tB\t\n\x07outcome\"\xa0\x01\n\tShardDone\x12,\n\x06output\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x13\n\x0bplain_bytes\x18\x03 \x01(\x03\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\x12\x10\n\x08segments\x18\x05 \x01(\x03\x12\x17\n\x0fsegments_reused\x18\x06 \x01(\x03\"<\n\x0bShardOutput\x12-\n\x05parts\x18\x01 \x03(\x0b\x32\x1e.stellaops.export.work.v1.Part\"\xf1\x01\n\x04Part\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\r\n\x05\x62ytes\x18\x05 \x01(\x03\x12\x14\n\x0cplain_digest\x18\x06 \x01(\t\x12\x13\n\x0bplain_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07records\x18\x08 \x01(\x03\x12\x33\n\x08segments\x18\t \x03(\x0b\x32!.stellaops.export.work.v1.Segment\x12\x0c\n\x04role\x18\n \x01(\t\"\x85\x01\n\x07Segment\x12\x11\n\tfirst_key\x18\x01 \x01(\x0c\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x14\n\x0cplain_digest\x18\x03 \x01(\t\x12\x13\n\x0bplain_bytes\x18\x04 \x01(\x03\x12\x15\n\rstored_digest\x18\x05 \x01(\t\x12\x14\n\x0cstored_bytes\x18\x06 \x01(\x03\"\xe1\x01\n\x0c\x41ssembleWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x31\n\x04spec\x18\x02 \x01(\x0b\x32#.stellaops.export.work.v1.AdaptSpec\x12,\n\x06shards\x18\x03 \x03(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x38\n\x06header\x18\x04 \x01(\x0b\x32(.stellaops.export.work.v1.ManifestHeader\"\xbc\x01\n\x0eManifestHeader\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x30\n\x0cgenerated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06inputs\x18\x05 \x03(\x0b\x32\x1d.stellaops.export.v1.RunInput\x12\x13\n\x0bplan_digest\x18\x06 \x01(\t\"\xbe\x01\n\x0e\x41ssembleResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x33\n\x04\x64one\x18\x02 \x01(\x0b\x32#.stellaops.export.work.v1.AssembledH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"\x87\x01\n\tAssembled\x12.\n\x08manifest\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x02 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\r\n\x05\x66iles\x18\x03 \x01(\x05\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\"C\n\x0c\x42undleLayout\x12\x33\n\x05\x66iles\x18\x01 \x03(\x0b\x32$.stellaops.export.work.v1.LayoutFile\"g\n\nLayoutFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12,\n\x06pieces\x18\x04 \x03(\x0b\x32\x1c.stellaops.export.v1.BlobRef\"\xd7\x01\n\x08SignWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12.\n\x08manifest\x18\x02 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x03 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x35\n\tmaterials\x18\x04 \x03(\x0b\x32\".stellaops.export.work.v1.Material\"q\n\x08Material\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uri\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x01\n\nSignResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x30\n\x04\x64one\x18\x02 \x01(\x0b\x32 .stellaops.export.work.v1.SignedH\x00\x12\x34\n\x05\x65rror\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"H\n\x06Signed\x12,\n\x06layout\x18\x01 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x10\n\x08key_hint\x18\x02 \x01(\t\"\xe6\x01\n\x0e\x44istributeWork\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12+\n\x06target\x18\x02 \x01(\x0b\x32\x1b.stellaops.export.v1.Target\x12.\n\x08manifest\x18\x03 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12,\n\x06layout\x18\x04 \x01(\x0b\x32\x1c.stellaops.export.v1.BlobRef\x12\x11\n\texport_id\x18\x05 \x01(\t\"\xd3\x01\n\x10\x44istributeResult\x12\x36\n\x07\x63ontext\x18\x01 \x01(\x0b\x32%.stellaops.export.work.v1.WorkContext\x12\x11\n\ttarget_id\x18\x02 \x01(\t\x12\x33\n\x04\x64one\x18\x03 \x01(\x0b\x32#.stellaops.export.work.v1.DeliveredH\x00\x12\x34\n\x05\x65rror\x18\x04 \x01(\x0b\x32#.stellaops.export.work.v1.WorkErrorH\x00\x42\t\n\x07outcome\"=\n\tDelivered\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\"K\n\tWorkError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04\x63ure\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,47 +41,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANWORK']._serialized_start=314
   _globals['_PLANWORK']._serialized_end=380
   _globals['_ADAPTSPEC']._serialized_start=383
-  _globals['_ADAPTSPEC']._serialized_end=555
-  _globals['_KEYRANGE']._serialized_start=557
-  _globals['_KEYRANGE']._serialized_end=658
-  _globals['_ADAPTWORK']._serialized_start=661
-  _globals['_ADAPTWORK']._serialized_end=846
-  _globals['_ADAPTRESULT']._serialized_start=849
-  _globals['_ADAPTRESULT']._serialized_end=1067
-  _globals['_SHARDDONE']._serialized_start=1070
-  _globals['_SHARDDONE']._serialized_end=1230
-  _globals['_SHARDOUTPUT']._serialized_start=1232
-  _globals['_SHARDOUTPUT']._serialized_end=1292
-  _globals['_PART']._serialized_start=1295
-  _globals['_PART']._serialized_end=1536
-  _globals['_SEGMENT']._serialized_start=1539
-  _globals['_SEGMENT']._serialized_end=1672
-  _globals['_ASSEMBLEWORK']._serialized_start=1675
-  _globals['_ASSEMBLEWORK']._serialized_end=1900
-  _globals['_MANIFESTHEADER']._serialized_start=1903
-  _globals['_MANIFESTHEADER']._serialized_end=2091
-  _globals['_ASSEMBLERESULT']._serialized_start=2094
-  _globals['_ASSEMBLERESULT']._serialized_end=2284
-  _globals['_ASSEMBLED']._serialized_start=2287
-  _globals['_ASSEMBLED']._serialized_end=2422
-  _globals['_BUNDLELAYOUT']._serialized_start=2424
-  _globals['_BUNDLELAYOUT']._serialized_end=2491
-  _globals['_LAYOUTFILE']._serialized_start=2493
-  _globals['_LAYOUTFILE']._serialized_end=2596
-  _globals['_SIGNWORK']._serialized_start=2599
-  _globals['_SIGNWORK']._serialized_end=2814
-  _globals['_MATERIAL']._serialized_start=2816
-  _globals['_MATERIAL']._serialized_end=2929
-  _globals['_SIGNRESULT']._serialized_start=2932
-  _globals['_SIGNRESULT']._serialized_end=3115
-  _globals['_SIGNED']._serialized_start=3117
-  _globals['_SIGNED']._serialized_end=3189
-  _globals['_DISTRIBUTEWORK']._serialized_start=3192
-  _globals['_DISTRIBUTEWORK']._serialized_end=3422
-  _globals['_DISTRIBUTERESULT']._serialized_start=3425
-  _globals['_DISTRIBUTERESULT']._serialized_end=3636
-  _globals['_DELIVERED']._serialized_start=3638
-  _globals['_DELIVERED']._serialized_end=3699
-  _globals['_WORKERROR']._serialized_start=3701
-  _globals['_WORKERROR']._serialized_end=3776
+  _globals['_ADAPTSPEC']._serialized_end=605
+  _globals['_KEYRANGE']._serialized_start=607
+  _globals['_KEYRANGE']._serialized_end=708
+  _globals['_ADAPTWORK']._serialized_start=711
+  _globals['_ADAPTWORK']._serialized_end=896
+  _globals['_ADAPTRESULT']._serialized_start=899
+  _globals['_ADAPTRESULT']._serialized_end=1117
+  _globals['_SHARDDONE']._serialized_start=1120
+  _globals['_SHARDDONE']._serialized_end=1280
+  _globals['_SHARDOUTPUT']._serialized_start=1282
+  _globals['_SHARDOUTPUT']._serialized_end=1342
+  _globals['_PART']._serialized_start=1345
+  _globals['_PART']._serialized_end=1586
+  _globals['_SEGMENT']._serialized_start=1589
+  _globals['_SEGMENT']._serialized_end=1722
+  _globals['_ASSEMBLEWORK']._serialized_start=1725
+  _globals['_ASSEMBLEWORK']._serialized_end=1950
+  _globals['_MANIFESTHEADER']._serialized_start=1953
+  _globals['_MANIFESTHEADER']._serialized_end=2141
+  _globals['_ASSEMBLERESULT']._serialized_start=2144
+  _globals['_ASSEMBLERESULT']._serialized_end=2334
+  _globals['_ASSEMBLED']._serialized_start=2337
+  _globals['_ASSEMBLED']._serialized_end=2472
+  _globals['_BUNDLELAYOUT']._serialized_start=2474
+  _globals['_BUNDLELAYOUT']._serialized_end=2541
+  _globals['_LAYOUTFILE']._serialized_start=2543
+  _globals['_LAYOUTFILE']._serialized_end=2646
+  _globals['_SIGNWORK']._serialized_start=2649
+  _globals['_SIGNWORK']._serialized_end=2864
+  _globals['_MATERIAL']._serialized_start=2866
+  _globals['_MATERIAL']._serialized_end=2979
+  _globals['_SIGNRESULT']._serialized_start=2982
+  _globals['_SIGNRESULT']._serialized_end=3165
+  _globals['_SIGNED']._serialized_start=3167
+  _globals['_SIGNED']._serialized_end=3239
+  _globals['_DISTRIBUTEWORK']._serialized_start=3242
+  _globals['_DISTRIBUTEWORK']._serialized_end=3472
+  _globals['_DISTRIBUTERESULT']._serialized_start=3475
+  _globals['_DISTRIBUTERESULT']._serialized_end=3686
+  _globals['_DELIVERED']._serialized_start=3688
+  _globals['_DELIVERED']._serialized_end=3749
+  _globals['_WORKERROR']._serialized_start=3751
+  _globals['_WORKERROR']._serialized_end=3826
 # @@protoc_insertion_point(module_scope)

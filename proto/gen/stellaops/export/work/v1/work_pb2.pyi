@@ -93,6 +93,7 @@ class AdaptSpec(_message.Message):
     CODEC_FIELD_NUMBER: _builtins.int
     SELECTOR_FIELD_NUMBER: _builtins.int
     SNAPSHOT_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """Family."""
     variant: _builtins.str
@@ -109,6 +110,10 @@ class AdaptSpec(_message.Message):
     def selector(self) -> _selectors_pb2.Selector:
         """Which records."""
 
+    @_builtins.property
+    def include(self) -> _containers.RepeatedScalarFieldContainer[_selectors_pb2.RecordKind.ValueType]:
+        """Kinds of evidence that are included, for the manifest; the ranges decide what is read."""
+
     def __init__(
         self,
         *,
@@ -118,10 +123,11 @@ class AdaptSpec(_message.Message):
         codec: _digests_pb2.Codec | None = ...,
         selector: _selectors_pb2.Selector | None = ...,
         snapshot_id: _builtins.str = ...,
+        include: _abc.Iterable[_selectors_pb2.RecordKind.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "selector", b"selector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "kind", b"kind", "selector", b"selector", "snapshot_id", b"snapshot_id", "variant", b"variant", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "include", b"include", "kind", b"kind", "selector", b"selector", "snapshot_id", b"snapshot_id", "variant", b"variant", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -42,7 +42,7 @@ class ImportedRecord(NamedTuple):
 
     `content` is the hash of the document where nothing proves that `digest` belongs to it, so that the order
     never depends on what came first. `document` and `source_line` are canonical without a line end; `stated`
-    is the time that the document states, in the form of `times.text`, or empty.
+    is the newest time that the document states, in microseconds since 1970.
     """
 
     kind: str
@@ -54,4 +54,4 @@ class ImportedRecord(NamedTuple):
     location: str
     document: bytes
     source_line: bytes
-    stated: str
+    stated: int | None

@@ -46,7 +46,7 @@ class _PackedBytes(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
 
 
-# What a line of another shape, or no JSON at all, ends in: it is then read as a document, which names the reason.
+# What a line of another shape, or no JSON at all, ends in; read as a document, it says what is wrong.
 _NO_ENVELOPE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _packed = msgspec.json.Decoder(_Packed)
 _packed_bytes = msgspec.json.Decoder(_PackedBytes)

@@ -14,10 +14,11 @@ from libs.common.canon.canonical import canonical
 from libs.common.canon.decode import Rejected
 from libs.common.canon.encode import encode
 from libs.common.digests import sha256_digest
-from services.evidence.importing import envelopes, formats, naming, times
+from services.evidence.importing import envelopes, formats, naming
 from services.evidence.importing.documents import Document, ImportedRecord, Refused, at_line
 from services.evidence.importing.keys import PATH, NoKey, key_of
 from services.evidence.importing.limits import MAX_KEY_BYTES
+from services.evidence.times import newest
 
 UNRECOGNISED = "unrecognised-document"
 
@@ -122,7 +123,7 @@ def _record(subject: _Subject, reading: Reading, written: bytes, value: object) 
     assert isinstance(value, dict)
     own_id = known.own_id(value)
     kind = reading.kind or known.kind(value)
-    return _built(subject, reading, written, kind, own_id, times.newest(known.times(value), reading.now))
+    return _built(subject, reading, written, kind, own_id, newest(known.times(value), reading.now))
 
 
 def _unknown_record(
@@ -136,7 +137,7 @@ def _unknown_record(
             UNRECOGNISED,
             "it is of no known format; name what it is with --kind and where its id is with --id-field",
         )
-    return _built(subject, reading, written, kind, own_id, "")
+    return _built(subject, reading, written, kind, own_id, None)
 
 
 def _named_id(value: object, id_field: str) -> str:
@@ -145,7 +146,7 @@ def _named_id(value: object, id_field: str) -> str:
 
 
 def _built(
-    subject: _Subject, reading: Reading, written: bytes, kind: str, own_id: str, stated: str
+    subject: _Subject, reading: Reading, written: bytes, kind: str, own_id: str, stated: int | None
 ) -> ImportedRecord:
     key = key_of(reading.key, subject.packed_id or own_id, subject.path)
     uri = _uri(subject, own_id)

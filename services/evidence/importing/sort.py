@@ -34,7 +34,7 @@ class _Head(NamedTuple):
     content: bytes
     location: str
     source_line: bytes
-    stated: str
+    stated: int | None
 
 
 class _Run:
@@ -61,7 +61,7 @@ class _Run:
         return document
 
 
-_decode = msgspec.msgpack.Decoder(tuple[str, str, bytes, str, str, bytes, str, bytes, str]).decode
+_decode = msgspec.msgpack.Decoder(tuple[str, str, bytes, str, str, bytes, str, bytes, int | None]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 

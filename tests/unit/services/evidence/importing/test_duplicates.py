@@ -11,7 +11,7 @@ from services.evidence.importing.duplicates import settle
 def record(
     uri: str, document: bytes, location: str = "l", key: bytes = b"K", kind: str = "vex"
 ) -> ImportedRecord:
-    return ImportedRecord(kind, "s", key, uri, "sha256:0", b"", location, document, b"{}", "")
+    return ImportedRecord(kind, "s", key, uri, "sha256:0", b"", location, document, b"{}", None)
 
 
 def settled(records: list[ImportedRecord]) -> tuple[list[ImportedRecord], list[Refused]]:

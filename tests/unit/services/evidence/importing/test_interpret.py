@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.interpret import Reading
+from services.evidence.times import microseconds
 from tests.kit import evidence
 from tests.kit.evidence import READING, packed, raw, read
 
@@ -44,7 +46,7 @@ def test_a_record_is_the_canonical_document_with_key_uri_and_digest_beside_it() 
         "key": "A-1",
         "uri": "https://example.com/feed/a.json",
     }
-    assert record.stated == "2024-05-01T10:00:00.000000Z"
+    assert record.stated == microseconds(datetime(2024, 5, 1, 10, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_the_path_of_a_packs_record_is_its_source(key: str, expected: bytes) -> 
 @pytest.mark.parametrize("folder", ["advisories", "cve"])
 def test_an_unknown_document_of_a_pack_has_the_kind_of_its_folder(folder: str) -> None:
     record = only({f"{folder}/own.jsonl": packed("N-1", {"title": "x"})})
-    assert (record.kind, record.key, record.stated) == ("advisory", b"N-1", "")
+    assert (record.kind, record.key, record.stated) == ("advisory", b"N-1", None)
 
 
 def test_an_unknown_document_needs_a_kind_and_an_id() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ZERO_TIME_ENDS = datetime(1970, 1, 2, tzinfo=UTC)  # year 1 and the Unix epoch are how programs write "unset"
 MAX_LENGTH = 48  # longer than any spelling of a time
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
@@ -24,16 +26,26 @@ def parse(value: object) -> datetime | None:
         return None
 
 
-def newest(values: Iterable[object], now: datetime) -> str:
-    """Return the newest of the times that count, in the form of `text`; empty where none does."""
+def newest(values: Iterable[object], now: datetime) -> int | None:
+    """Return the newest of the times that count, in microseconds since 1970; None where none does."""
     instants = [
         instant
         for value in values
         if (instant := parse(value)) is not None and ZERO_TIME_ENDS <= instant <= now
     ]
-    return text(max(instants)) if instants else ""
+    return microseconds(max(instants)) if instants else None
+
+
+def microseconds(instant: datetime) -> int:
+    """Return an instant as microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(value: int) -> datetime:
+    """Return the instant that lies so many microseconds after 1970."""
+    return _EPOCH + value * _MICROSECOND
 
 
 def text(instant: datetime) -> str:
-    """Return the instant with microseconds and `Z`, so that texts sort as the instants do."""
+    """Return the instant in UTC with microseconds and `Z`: one spelling for each instant."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -26,7 +26,7 @@ NO_KEY = (
     "get the signer's public key by another way and give it with `--key`"
 )
 OTHER_KEY = (
-    "no trusted key made this signature: the file was changed after it was signed, or another key signed it"
+    "no trusted key made this signature over {covered}: one of the two was changed, or another key signed"
 )
 
 
@@ -59,45 +59,60 @@ class SignatureChecks:
 
     def _detached(self, raw: bytes, message: bytes) -> Iterator[Check]:
         text = raw.decode("ascii", "replace")
-        yield self._signature(layout.SIGNATURE, from_base64(text, "$"), message)
+        holder = self._holder(from_base64(text, "$"), message)
+        yield self._signature(layout.SIGNATURE, holder, layout.MANIFEST)
 
     def _manifest_envelope(self, raw: bytes, payload: bytes) -> Iterator[Check]:
-        return self._envelope(layout.MANIFEST_ENVELOPE, raw, MANIFEST_PAYLOAD_TYPE, payload)
+        return self._envelope(layout.MANIFEST_ENVELOPE, raw, MANIFEST_PAYLOAD_TYPE, payload, layout.MANIFEST)
 
     def _provenance_envelope(self, raw: bytes, payload: bytes) -> Iterator[Check]:
-        return self._envelope(layout.PROVENANCE_ENVELOPE, raw, STATEMENT_PAYLOAD_TYPE, payload)
+        return self._envelope(
+            layout.PROVENANCE_ENVELOPE, raw, STATEMENT_PAYLOAD_TYPE, payload, layout.PROVENANCE
+        )
 
-    def _envelope(self, path: str, raw: bytes, payload_type: str, payload: bytes) -> Iterator[Check]:
+    def _envelope(
+        self, path: str, raw: bytes, payload_type: str, payload: bytes, covered: str
+    ) -> Iterator[Check]:
         envelope = decode_envelope(raw)
         yield compared("payload-type", path, payload_type, envelope.payload_type)
-        yield compared("payload", path, sha256_digest(payload), sha256_digest(envelope.payload))
+        if envelope.payload == payload:
+            yield passed("payload", path, f"{covered}, byte for byte")
+        else:
+            yield failed("payload", path, f"the payload is not {covered} as it stands in the bundle")
         if len(envelope.signatures) != 1:
             yield failed("signature", path, f"one signature is wanted, not {len(envelope.signatures)}")
             return
-        yield self._signature(path, envelope.signatures[0], envelope.signed_bytes())
+        holder = self._holder(envelope.signatures[0], envelope.signed_bytes())
+        yield self._signature(path, holder, covered)
 
     def _sigstore(self, raw: bytes, message: bytes) -> Iterator[Check]:
-        path = layout.SIGSTORE_BUNDLE
+        path, covered = layout.SIGSTORE_BUNDLE, layout.MANIFEST
         bundle = decode_bundle(raw)
         if not isinstance(bundle.content, MessageSignature):
-            yield failed("signature", path, "a message signature over export.json is wanted, not an envelope")
+            yield failed("signature", path, f"a signature over {covered} is wanted, not an envelope")
             return
         wanted, found = hashlib.sha256(message).hexdigest(), bundle.content.digest.hex()
         yield compared("message-digest", path, wanted, found)
-        yield self._signature(path, bundle.content.signature, message)
-        if self._held:
-            yield compared(
-                "key-hint", path, bundle.hint, bundle.hint if bundle.hint in self._held else "another key's"
-            )
+        holder = self._holder(bundle.content.signature, message)
+        yield self._signature(path, holder, covered)
+        if holder is not None:
+            yield compared("key-hint", path, holder.hint, bundle.hint)
 
-    def _signature(self, path: str, signature: bytes, message: bytes) -> Check:
-        if not self._keys:
-            return not_run("signature", path, NO_KEY)
+    def _holder(self, signature: bytes, message: bytes) -> PublicKey | None:
+        """Return the trusted key that made the signature, if one did."""
         for key in self._keys:
             if key.verifies(signature, message):
                 self._held[key.hint] = key
-                return passed("signature", path, f"{key.algorithm} key {key.hint}")
-        return failed("signature", path, OTHER_KEY, " or ".join(key.hint for key in self._keys))
+                return key
+        return None
+
+    def _signature(self, path: str, holder: PublicKey | None, covered: str) -> Check:
+        if holder is not None:
+            return passed("signature", path, f"{holder.algorithm} key {holder.hint}")
+        if not self._keys:
+            return not_run("signature", path, NO_KEY)
+        hints = " or ".join(key.hint for key in self._keys)
+        return failed("signature", path, OTHER_KEY.format(covered=covered), hints)
 
     def _public_key(self) -> Check:
         path = layout.PUBLIC_KEY

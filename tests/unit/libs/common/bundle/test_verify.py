@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -412,3 +414,10 @@ def test_an_endless_signature_file_is_not_read_on(path: str) -> None:
     spoiled = path
     checks = verify(Endless(bundles.make_bundle([])), TRUSTED)
     assert ("readable", path) in {(check.name, check.target) for check in checks}
+
+
+def test_every_check_is_documented() -> None:
+    page = Path(__file__).resolve().parents[5] / "docs" / "modules" / "export-center" / "bundle-format.md"
+    documented = set(re.findall(r"`([a-z-]+)`", page.read_text(encoding="utf-8")))
+    made = {check.name for check in verify(MemorySource(bundles.make_bundle()), TRUSTED)}
+    assert made - documented == set()

@@ -74,7 +74,7 @@ class SignIntake:
 
 
 def _message_id(context: WorkContext) -> str:
-    return f"{context.tenant}.{context.run}.{context.attempt}.{STAGE}.result"
+    return f"{context.tenant}.{context.run}.{context.attempt}.{context.number}.{STAGE}.result"
 
 
 def _order(work: SignWork) -> SignOrder:

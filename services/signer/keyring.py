@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from libs.common.errors import KeyUnusable, NotFound
+from libs.common.errors import InvalidField, KeyUnusable
 from services.signer import rotation
 from services.signer.keys import KeyState, KeyVersion, NewKey
 from services.signer.providers.base import KeyProvider, SigningKey
@@ -43,7 +43,7 @@ class Keyring:
         async with self._store.change(None) as change:
             found = next((one for one in await change.versions() if one.key.hint == hint), None)
             if found is None:
-                raise NotFound(resource="signing key", name=hint)
+                raise InvalidField(field="hint", reason=f"no key version has `{hint[:80]}`; list the keys")
             if found.state is KeyState.REVOKED:
                 return found
             revoked = rotation.revoke(found, await change.moment())

@@ -14,10 +14,9 @@ from stellaops.export.bundle.v1 import manifest_pb2, provenance_pb2
 
 from libs.common.bundle.json_form import to_canonical_json
 from libs.common.bundle.layout import MANIFEST
+from libs.common.bundle.signed import PREDICATE_TYPE, STATEMENT_TYPE
 from libs.common.digests import BadDigest, digest_hex, parse_digest
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://stellaops.io/export-center/buildtypes/export/v1"
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stellaops.export.bundle.v1.manifest_pb2 import Manifest
-from stellaops.export.work.v1.work_pb2 import BundleLayout
+from stellaops.export.v1.digests_pb2 import BlobRef
+from stellaops.export.work.v1.work_pb2 import BundleLayout, SignWork, WorkContext
 
 from libs.common.blobs.store import Blobs
 from libs.common.bundle import layout, manifest
@@ -91,3 +92,19 @@ async def load_bundle(blobs: Blobs, tenant: str, layout_digest: str) -> dict[str
         file.path: b"".join([await blobs.get(tenant, piece.digest) for piece in file.pieces])
         for file in stored.files
     }
+
+
+def sign_work(order: SignOrder) -> SignWork:
+    """Return the message that a planner sends for `order`."""
+    work = SignWork(
+        context=WorkContext(tenant=order.tenant, run=order.run, attempt=order.attempt, number=1),
+        manifest=BlobRef(digest=order.manifest.digest, bytes=order.manifest.size),
+        layout=BlobRef(digest=order.layout.digest, bytes=order.layout.size),
+    )
+    for material in order.materials:
+        message = work.materials.add(
+            name=material.name, uri=material.uri, digest=material.digest, records=material.records
+        )
+        if material.as_of:
+            message.as_of.FromJsonString(material.as_of)
+    return work

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PATHS := libs services cli tests
+PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
 .PHONY: help setup demo test lint fix bench proto lock tools compat-cosign test-real
@@ -61,5 +61,5 @@ tools: ## Build the outside checkers that some tests need
 compat-cosign: $(STAMP) tools ## Check signatures with real cosign, v2 and v3
 	@$(BIN)/python -m pytest -m cosign
 
-bench: $(STAMP) ## Measure beside a floor in the same run
-	@$(BIN)/python -m benchmarks.export
+bench: $(STAMP) ## Measure beside a floor in the same run; DATA=folder
+	@$(BIN)/python -m benchmarks.core $(if $(DATA),--data "$(DATA)")

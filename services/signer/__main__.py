@@ -27,7 +27,7 @@ from services.signer.providers.choose import open_provider
 from services.signer.store.keys import KeyStore
 
 SERVICE = "signer"
-BLOB_AREA = "bundles"
+BLOB_AREA = "exports"
 
 
 def main(arguments: list[str]) -> int:

@@ -43,7 +43,7 @@ class Keyring:
         async with self._store.change(None) as change:
             found = next((one for one in await change.versions() if one.key.hint == hint), None)
             if found is None:
-                raise InvalidField(field="hint", reason=f"no key version has `{hint[:80]}`; list the keys")
+                raise InvalidField(field="hint", reason=f"no key version has `{hint[:80]}`; list them")
             if found.state is KeyState.REVOKED:
                 return found
             revoked = rotation.revoke(found, await change.moment())

@@ -41,7 +41,7 @@ def keys(tmp_path: Path) -> KeyFolder:
 
 async def unpack(key: SigningKey, folder: Path) -> Path:
     """Sign a bundle with the real code and lay its files below `folder`."""
-    blobs = Blobs(f"file://{folder / 'blobs'}", "bundles")
+    blobs = Blobs(f"file://{folder / 'blobs'}", "exports")
     order = await store_unsigned(blobs)
     signed = await sign(order, key, blobs, BUILDER)
     bundle = folder / "bundle"

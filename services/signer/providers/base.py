@@ -1,4 +1,8 @@
-"""Says what a key provider offers: the only way from this suite to a private key."""
+"""Says what a key provider offers: the only way from this suite to a private key.
+
+A provider is a folder beside this file whose module `provider` has `PROVIDER`; tests/conformance is its
+specification.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +41,14 @@ class KeyProvider(Protocol):
 
     def open(self, reference: str) -> SigningKey:
         """Return the key, or raise `KeyUnusable` with the reason."""
+
+
+class KeyProviderKind(Protocol):
+    """A kind of place, for all URIs of its scheme."""
+
+    @property
+    def scheme(self) -> str:
+        """Scheme of the URIs, without `://`."""
+
+    def from_uri(self, uri: str, password_file: str) -> KeyProvider:
+        """Return the provider of one place, or raise `BadSetting` that names the setting at fault."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
 
 from libs.common.errors import KeyUnusable
 from libs.common.settings import BadSetting, read_secret
+from services.signer.providers.base import KeyProviderKind
 from services.signer.providers.file.private_key import FileKey, load_private_key, new_private_key
 from services.signer.providers.file.sealed import (
     MAX_FILE_BYTES,
@@ -24,6 +26,7 @@ SUFFIX = ".key"
 PRIVATE_MODE = 0o600
 PUBLIC_MODE = 0o644
 FOLDER_MODE = 0o700
+_FILE_NAME = re.compile(rf"[^/\0]+{re.escape(SUFFIX)}")
 _HINT_CHARACTERS = 16  # of a SHA-256 in hexadecimal: enough to tell the keys of one folder apart
 
 
@@ -32,6 +35,8 @@ class FileProvider:
 
     Keys that cosign made are taken as they are. A file that others may read is refused.
     """
+
+    scheme = "file"
 
     def __init__(self, folder: Path, password_file: str) -> None:
         self._folder = folder
@@ -81,7 +86,7 @@ class FileProvider:
 
     def open(self, reference: str) -> FileKey:
         """Return the key in the file of that name."""
-        if "/" in reference or not reference.endswith(SUFFIX):
+        if not _FILE_NAME.fullmatch(reference):
             raise KeyUnusable(key=reference, reason=f"a file name that ends in `{SUFFIX}` is wanted")
         try:
             return load_private_key(
@@ -96,6 +101,9 @@ class FileProvider:
         beside = (self._folder / name).with_suffix(".password")
         path = str(beside) if beside.exists() else self._password_file
         return read_secret("key_password_file", path).encode("utf-8")
+
+
+PROVIDER: KeyProviderKind = FileProvider
 
 
 def _read_private(path: Path) -> bytes:

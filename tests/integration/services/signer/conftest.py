@@ -31,7 +31,7 @@ def keys(tmp_path: Path) -> KeyFolder:
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(f"file://{tmp_path / 'blobs'}", "bundles")
+    return Blobs(f"file://{tmp_path / 'blobs'}", "exports")
 
 
 @pytest.fixture

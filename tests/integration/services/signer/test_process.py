@@ -124,7 +124,7 @@ async def ask(bus: Bus, blobs: Blobs, run: str) -> None:
 async def test_two_signers_share_one_key_and_the_work_of_a_killed_one_is_done(
     suite: Suite, nats: Nats, keys: KeyFolder, tmp_path: Path
 ) -> None:
-    blobs = Blobs(f"file://{tmp_path / 'blobs'}", "bundles")
+    blobs = Blobs(f"file://{tmp_path / 'blobs'}", "exports")
     planner = await nats.connect("planner")
     async with signer(suite, "one") as one, signer(suite, "two"), results(planner) as queue:
         await asyncio.gather(ready(suite, "one"), ready(suite, "two"))
@@ -162,7 +162,7 @@ async def test_an_unknown_key_is_named_on_one_line_with_the_way_out(suite: Suite
     code, output, errors = await command(suite, "revoke", "nobody's")
     assert (code, output) == (1, "")
     assert errors.splitlines() == [
-        "error: Field `hint` is not valid: no key version has `nobody's`; list the keys. (ERR_EXPORT_INVALID)",
+        "error: Field `hint` is not valid: no key version has `nobody's`; list them. (ERR_EXPORT_INVALID)",
         "hint: Correct `hint` and send the request again.",
     ]
 

@@ -37,7 +37,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(f"file://{tmp_path / 'blobs'}", "bundles")
+    return Blobs(f"file://{tmp_path / 'blobs'}", "exports")
 
 
 async def signed_files(blobs: Blobs, key: SigningKey) -> dict[str, bytes]:

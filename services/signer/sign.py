@@ -75,7 +75,7 @@ async def sign(order: SignOrder, key: SigningKey, blobs: Blobs, builder_id: str)
 
 
 def proofs(manifest: bytes, statement: bytes, key: SigningKey) -> Mapping[str, bytes]:
-    """Return the files that prove `export.json`, by path; what each is: docs, provenance-and-signing."""
+    """Return the files that prove `export.json`, by path."""
     signature = _signature(key, manifest)
     return {
         layout.PROVENANCE: statement,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stellaops.export.bundle.v1.manifest_pb2 import Manifest, ManifestContent
 
@@ -25,11 +25,13 @@ CONTENTS = st.builds(
 MANIFESTS = st.builds(Manifest, schema=TEXT, tenant=TEXT, contents=st.lists(CONTENTS, max_size=3))
 
 
+@settings(deadline=None)
 @given(manifest=MANIFESTS)
 def test_what_was_written_is_read(manifest: Manifest) -> None:
     assert from_json(to_canonical_json(manifest), Manifest) == manifest
 
 
+@settings(deadline=None)
 @given(manifest=MANIFESTS)
 def test_it_agrees_with_protobuf_json_but_for_the_spelling_of_integers(manifest: Manifest) -> None:
     theirs = json_format.MessageToDict(manifest)
@@ -37,6 +39,7 @@ def test_it_agrees_with_protobuf_json_but_for_the_spelling_of_integers(manifest:
     assert texts(ours) == texts(theirs)
 
 
+@settings(deadline=None)
 @given(manifest=MANIFESTS, data=st.data())
 def test_a_changed_byte_gives_another_message_or_none(manifest: Manifest, data: st.DataObject) -> None:
     raw = bytearray(to_canonical_json(manifest))

@@ -6,7 +6,7 @@ import io
 import itertools
 import tarfile
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.common.bundle.faults import BadArchive
@@ -33,6 +33,7 @@ def whole_tar(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()[: archive.offset]
 
 
+@settings(deadline=None)
 @given(files=FILES, data=st.data())
 def test_every_range_equals_the_slice_of_the_whole(files: dict[str, bytes], data: st.DataObject) -> None:
     ordered = sorted(files.items())
@@ -49,6 +50,7 @@ def test_every_range_equals_the_slice_of_the_whole(files: dict[str, bytes], data
     assert joined == whole[start : start + length]
 
 
+@settings(deadline=None)
 @given(files=FILES)
 def test_pieces_are_not_empty_and_alternate(files: dict[str, bytes]) -> None:
     layout = TarLayout([(path, len(content)) for path, content in sorted(files.items())])
@@ -58,17 +60,20 @@ def test_pieces_are_not_empty_and_alternate(files: dict[str, bytes]) -> None:
     assert all(one or other for one, other in itertools.pairwise(kinds))
 
 
+@settings(deadline=None)
 @given(files=FILES)
 def test_it_is_the_tar_that_python_writes(files: dict[str, bytes]) -> None:
     assert bundles.tar_of(files) == whole_tar(files)
 
 
+@settings(deadline=None)
 @given(files=FILES)
 def test_what_was_laid_out_is_read(files: dict[str, bytes]) -> None:
     stream = io.BytesIO(bundles.tar_of(files))
     assert {member.path: b"".join(member.contents) for member in read_members(stream)} == files
 
 
+@settings(deadline=None)
 @given(files=FILES, data=st.data())
 def test_a_changed_byte_is_refused_or_lies_in_contents(files: dict[str, bytes], data: st.DataObject) -> None:
     archive = bytearray(bundles.tar_of(files))

@@ -15,7 +15,7 @@ from stellaops.export.bundle.v1.index_pb2 import Index
 from stellaops.export.bundle.v1.manifest_pb2 import Manifest
 from stellaops.export.bundle.v1.provenance_pb2 import Statement
 
-from libs.common.bundle import index, layout, manifest, signed
+from libs.common.bundle import layout, manifest, signed
 from libs.common.bundle.dsse import (
     MANIFEST_PAYLOAD_TYPE,
     STATEMENT_PAYLOAD_TYPE,
@@ -293,7 +293,7 @@ def _add_part(files: Files, found: Manifest, part: Part, role: str) -> None:
 
 
 def _index(kind: str, parts: Sequence[Part]) -> Index:
-    made = Index(schema=index.SCHEMA, kind=kind)
+    made = Index(schema=manifest.INDEX_SCHEMA, kind=kind)
     for part in sorted(parts, key=lambda part: (part.source, part.segments[0].first_key)):
         entry = made.parts.add(
             source=part.source,

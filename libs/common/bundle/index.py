@@ -9,10 +9,9 @@ from stellaops.export.bundle.v1.manifest_pb2 import ManifestContent
 
 from libs.common.bundle import layout
 from libs.common.bundle.faults import BadPath, shown
-from libs.common.bundle.manifest import MAX_FAULTS
+from libs.common.bundle.manifest import INDEX_SCHEMA, MAX_FAULTS
 from libs.common.digests import BadDigest, parse_digest
 
-SCHEMA = "https://stellaops.io/export-center/index/v1alpha1"
 MAX_KEY_CHARACTERS = 4096  # the longest key that the evidence contract carries
 
 
@@ -27,8 +26,8 @@ def faults(index: Index, kind: str, contents: Mapping[str, ManifestContent]) -> 
 
 
 def _all_faults(index: Index, kind: str, contents: Mapping[str, ManifestContent]) -> Iterator[str]:
-    if index.schema != SCHEMA:
-        yield f"$.schema: `{SCHEMA}` is wanted"
+    if index.schema != INDEX_SCHEMA:
+        yield f"$.schema: `{INDEX_SCHEMA}` is wanted"
     if index.kind != kind:
         yield f"$.kind: `{kind}` is wanted, as in the file's name"
         return

@@ -17,6 +17,7 @@ from libs.common.names import PROFILE, REVISION, TENANT
 
 SCHEMA = "https://stellaops.io/export-center/manifest/v1alpha2"
 VERSION = "1.1.0"
+INDEX_SCHEMA = "https://stellaops.io/export-center/index/v1alpha1"
 CODEC = "zstd"
 MAX_LEVEL = 19  # levels beyond it need windows that a reader has to be told to allow
 MAX_FAULTS = (

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.kit import tools
 
-VERSIONS_FILE = Path(__file__).resolve().parents[2] / "tools" / "versions.env"
 VERSIONS = ("COSIGN_V2", "COSIGN_V3")
 RUN_SECONDS = 60
 
@@ -58,20 +55,6 @@ class Cosign:
         )
 
 
-def find(name: str, home: Path, environment: Mapping[str, str] = os.environ) -> Cosign:
-    """Return the cosign whose version `name` states; without it the test is skipped, under CI it fails."""
-    version = versions()[name]
-    cache = Path(environment.get("XDG_CACHE_HOME") or Path(environment["HOME"]) / ".cache")
-    program = cache / "export-center" / "tools" / f"cosign-{version}" / "cosign"
-    if not program.exists():
-        message = f"cosign {version} is not installed; `make tools` installs it"
-        if "CI" in environment:
-            pytest.fail(message)
-        pytest.skip(message)
-    return Cosign(program, version, home)
-
-
-def versions() -> dict[str, str]:
-    """Return what tools/versions.env states."""
-    lines = VERSIONS_FILE.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+def find(name: str, home: Path) -> Cosign:
+    """Return the cosign whose version `name` states in tools/versions.env; `home` is a folder of its own."""
+    return Cosign(tools.find(name, "cosign"), tools.versions()[name], home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ AUTHORIZATION = "authorization"
 TENANT_HEADER = "x-stella-tenant"
 TRACE_HEADER = "traceparent"
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
+
 _log = logging.getLogger(__name__)
 _caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
 _trace: contextvars.ContextVar[str] = contextvars.ContextVar("trace", default="")
@@ -42,6 +45,16 @@ def current_caller() -> Caller:
 def current_trace() -> str:
     """Return the trace id of the RPC that is being served, or an empty string."""
     return _trace.get()
+
+
+def continue_trace(traceparent: str) -> None:
+    """Let what this task does from here on belong to the trace that a message names, or to a new one."""
+    _trace.set(_trace_of(traceparent))
+
+
+def _trace_of(traceparent: str) -> str:
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return new_trace_id() if found is None else found[1]
 
 
 def check(request: Message) -> None:
@@ -92,8 +105,7 @@ class _Call:
         self.method = method
         self._metadata = metadata
         self._verifier = verifier
-        parts = str(metadata.get(TRACE_HEADER, "")).split("-")
-        self.trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 else new_trace_id()  # noqa: PLR2004 - W3C trace context
+        self.trace = _trace_of(str(metadata.get(TRACE_HEADER, "")))
 
     def admit(self) -> None:
         """Set caller and trace of this call, or raise."""

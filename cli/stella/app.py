@@ -88,4 +88,3 @@ def _usage(error: click.ClickException) -> CommandFailed:
         hint = f"did you mean {' or '.join(f'`{name}`' for name in possible)}? Else {hint}"
     message = error.message if possible else error.format_message()
     return CommandFailed(ExitCode.USAGE, Code.USAGE, message.strip(), hint[0].upper() + hint[1:] + ".")
-

@@ -64,8 +64,8 @@ CHANGE = View(
 def import_evidence(api: Api, output: Output, paths: tuple[Path, ...], dry_run: bool, **options: Any) -> None:
     """Import advisories, VEX, SBOMs, findings.
 
-    Files, folders, zip and tar archives, line files, each also compressed with gzip or zstd. The ledger changes
-    once, at the end, or not at all; importing the same again changes nothing.
+    Files, folders, zip and tar archives, line files, each also compressed with gzip or zstd. The ledger
+    changes once, at the end, or not at all; importing the same again changes nothing.
 
     Examples:
       stella evidence import advisories/

@@ -65,7 +65,7 @@ class Progress:
     """Takes what is done and shows it; this one shows nothing."""
 
     def move(self, done: int, total: int | None = None, note: str = "", detail: str = "") -> None:
-        """State what is done of the total and what is being done; a new `note` is news, a new `detail` not."""
+        """State what is done of the total and what is being done; only a new `note` is news."""
 
     def end(self) -> None:
         """Leave the screen as it was found."""

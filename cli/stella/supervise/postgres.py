@@ -52,7 +52,8 @@ class EmbeddedPostgres:
                 shutil.chown(secret.name, self.user)
             command = [
                 str(self._programs / "initdb"), "-D", str(self.directory), "-U", SUPERUSER,
-                "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C", "--no-instructions",
+                "-A", "scram-sha-256", "--pwfile", secret.name, "-E", "UTF8", "--locale=C",
+                "--no-instructions",
             ]  # fmt: skip
             # Our own command with our own paths.
             subprocess.run(  # noqa: S603 - no part of it comes from outside

@@ -1,0 +1,111 @@
+"""One living process: its own group, its output in a log, its end with the supervisor's, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+from cli.stella.supervise.logs import RotatingLog
+from cli.stella.supervise.program import Program
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_READ_BYTES = 64 * 1024
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Process:
+    """A started process; made in the main thread alone: the kernel ties it to the thread that made it."""
+
+    def __init__(self, program: Program, log: RotatingLog) -> None:
+        self.program = program
+        self.exited = asyncio.Event()
+        self._log = log
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        supervisor = os.getpid()
+        death_signal = program.death_signal
+
+        def tie() -> None:
+            if _libc is not None:
+                _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
+                if os.getppid() != supervisor:  # it died in between, so the kernel will not tell
+                    os._exit(1)
+
+        try:
+            # The commands are built by this program; tie() makes two system calls and allocates nothing.
+            self._popen = subprocess.Popen(  # noqa: S603 - no part of it comes from outside
+                program.command,
+                env=dict(program.environment),
+                cwd=program.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                start_new_session=True,
+                user=program.user,
+                preexec_fn=tie,  # noqa: PLW1509 - see above
+            )
+        except BaseException:
+            os.close(self._reader)
+            raise
+        finally:
+            os.close(writer)
+        self.pid = self._popen.pid
+        self._reading = True
+        asyncio.get_running_loop().add_reader(self._reader, self._read)
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, or None while it lives."""
+        return self._popen.returncode
+
+    def poll(self) -> None:
+        """Notice its end; called when any child has ended."""
+        if not self.exited.is_set() and self._popen.poll() is not None:
+            # Whatever it has started and not ended itself goes with it.
+            self.kill()
+            self.exited.set()
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reader, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if data:
+            self._log.write(data)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Take what is left of its output and stop reading."""
+        if not self._reading:
+            return
+        self._reading = False
+        asyncio.get_running_loop().remove_reader(self._reader)
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._reader, _READ_BYTES):
+                self._log.write(data)
+        os.close(self._reader)
+
+    def ask_to_end(self) -> None:
+        """Send the signal that makes it end by itself."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, self.program.stop_signal)
+
+    def kill(self) -> None:
+        """End it and its group at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def how(self) -> str:
+        """Say how it ended."""
+        code = self._popen.returncode
+        if code is None:
+            return "is alive"
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with code {code}"

@@ -13,10 +13,11 @@ from typing import Any
 import zstandard
 
 from services.evidence.importing.containers import Opener
-from services.evidence.importing.documents import Document, ImportedRecord, Refused
+from services.evidence.importing.documents import Document, ImportedRecord
 from services.evidence.importing.incoming import FileBegins, files
 from services.evidence.importing.interpret import Reading, interpret
 from services.evidence.importing.limits import Budget
+from services.evidence.values import Refused
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 READING = Reading(kind="", id_field="", key="", uri_prefix="", now=NOW)
@@ -169,7 +170,8 @@ def parts(contents: dict[str, bytes], chunk: int = 1 << 20) -> Iterator[FileBegi
 
 def opened(contents: dict[str, bytes], source: str = "", chunk: int = 1 << 20) -> list[Document | Refused]:
     """Open files down to their documents."""
-    return list(Opener(Budget(), source).open(files(parts(contents, chunk))))
+    opener = Opener(Budget(), source)
+    return [document for file in files(parts(contents, chunk)) for document in opener.open(file)]
 
 
 def read(

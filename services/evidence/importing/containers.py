@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.evidence.importing import naming, tar
 from services.evidence.importing import zip as zip_archive
 from services.evidence.importing.chunks import Oversize, lines, whole
 from services.evidence.importing.decompress import gunzip, unzstd
-from services.evidence.importing.documents import Document, Refused, at_line
+from services.evidence.importing.documents import Document, at_line
 from services.evidence.importing.incoming import ReceivedFile
 from services.evidence.importing.limits import MAX_ARCHIVE_DEPTH, MAX_DOCUMENT_BYTES, Budget
+from services.evidence.values import Refused
 
 _UNPACK = {"zstd": unzstd, "gzip": gunzip}
 _ARCHIVES = {"tar": tar.members, "zip": zip_archive.members}
@@ -34,11 +35,10 @@ class Opener:
         self._budget = budget
         self._source = source
 
-    def open(self, files: Iterable[ReceivedFile]) -> Iterator[Document | Refused]:
-        """Yield every document of `files` in order."""
-        for file in files:
-            name = naming.tidy(file.name)
-            yield from self._open(_Place(name, name, "", 0), self._received(file.chunks))
+    def open(self, file: ReceivedFile) -> Iterator[Document | Refused]:
+        """Yield every document of a file in order."""
+        name = naming.tidy(file.name)
+        yield from self._open(_Place(name, name, "", 0), self._received(file.chunks))
 
     def _received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:

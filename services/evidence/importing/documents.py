@@ -1,4 +1,4 @@
-"""What the importer passes on between its steps: documents as received, records, and what was put aside."""
+"""What the importer passes on between its steps: documents as received, and records."""
 
 from __future__ import annotations
 
@@ -24,17 +24,6 @@ class Document:
     source: str
     line: int
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A document that is put aside: why, and what would be right."""
-
-    source: str
-    location: str
-    reason: str
-    detail: str
-    digest: str
 
 
 class ImportedRecord(NamedTuple):

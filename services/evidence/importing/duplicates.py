@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from services.evidence.importing.documents import ImportedRecord, Refused
+from services.evidence.importing.documents import ImportedRecord
+from services.evidence.values import Refused
 
 DUPLICATE_KEY = "duplicate-key"
 

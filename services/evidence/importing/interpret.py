@@ -15,10 +15,11 @@ from libs.common.canon.decode import Rejected
 from libs.common.canon.encode import encode
 from libs.common.digests import sha256_digest
 from services.evidence.importing import envelopes, formats, naming
-from services.evidence.importing.documents import Document, ImportedRecord, Refused, at_line
+from services.evidence.importing.documents import Document, ImportedRecord, at_line
 from services.evidence.importing.keys import PATH, NoKey, key_of
-from services.evidence.importing.limits import MAX_KEY_BYTES
+from services.evidence.importing.limits import MAX_KEY_BYTES, MAX_URI_BYTES
 from services.evidence.times import newest
+from services.evidence.values import Refused
 
 UNRECOGNISED = "unrecognised-document"
 
@@ -150,6 +151,8 @@ def _built(
 ) -> ImportedRecord:
     key = key_of(reading.key, subject.packed_id or own_id, subject.path)
     uri = _uri(subject, own_id)
+    if len(uri.encode()) > MAX_URI_BYTES:
+        raise NoKey("uri-too-long", f"its URI is longer than {MAX_URI_BYTES:,} bytes; shorten its path")
     digest = subject.digest or sha256_digest(subject.raw)
     source_line = encode({"digest": digest, "key": key.decode(), "uri": uri})
     return ImportedRecord(

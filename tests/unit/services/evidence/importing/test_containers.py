@@ -12,10 +12,10 @@ import pytest
 
 from libs.common.errors import BadArchive, InvalidField, TooLarge
 from services.evidence.importing import limits
-from services.evidence.importing.containers import Opener
-from services.evidence.importing.documents import Document, Refused
+from services.evidence.importing.documents import Document
 from services.evidence.importing.incoming import files
 from services.evidence.importing.limits import Budget
+from services.evidence.values import Refused
 from tests.kit.evidence import opened, tarred, zipped, zstd
 
 TWO = {"GO-1.json": b'{"a":1}', "sub/GO-2.json": b'{"b":2}'}
@@ -233,4 +233,4 @@ def test_a_damaged_pax_header_stops_the_import(content: bytes) -> None:
 
 def test_bytes_before_the_first_file_are_refused() -> None:
     with pytest.raises(InvalidField):
-        list(Opener(Budget(), "").open(files([b"x"])))
+        list(files([b"x"]))

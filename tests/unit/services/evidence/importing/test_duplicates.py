@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from services.evidence.importing.documents import ImportedRecord, Refused
+from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.duplicates import settle
+from services.evidence.values import Refused
 
 
 def record(

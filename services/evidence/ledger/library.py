@@ -1,0 +1,66 @@
+"""Fetches the frames of segments from the blob store, and keeps new ones there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from libs.common.blobs.store import Blobs
+from libs.common.errors import EvidenceCorrupt
+from libs.common.segments.cut import Record
+from libs.common.segments.frame import BadFrame
+from libs.common.segments.plain import BadLines
+from services.evidence.ledger import frames
+from services.evidence.ledger.frames import BadSegment, Framed
+from services.evidence.threads import Bridge
+from services.evidence.values import DatasetName, Segment
+
+_BROKEN = (BadFrame, BadLines, BadSegment, msgspec.MsgspecError)
+
+
+class Library:
+    """The frames of one dataset, for work in a thread."""
+
+    def __init__(self, blobs: Blobs, bridge: Bridge, tenant: str, name: DatasetName) -> None:
+        self._blobs = blobs
+        self._bridge = bridge
+        self._tenant = tenant
+        self._name = name
+
+    def load(self, segment: Segment) -> list[Record]:
+        """Return the records of a segment."""
+        roles = (segment.documents, segment.sources, segment.ledger)
+        stored = self._bridge.call(self._get([frame.stored_digest for frame in roles]))
+        try:
+            return frames.read(segment, (stored[0], stored[1], stored[2]))
+        except _BROKEN as error:
+            raise self._corrupt(error) from error
+
+    def keys(self, segments: Iterable[Segment]) -> Iterator[bytes]:
+        """Yield the keys of segments in order."""
+        for segment in segments:
+            (stored,) = self._bridge.call(self._get([segment.sources.stored_digest]))
+            try:
+                yield from frames.keys(segment, stored)
+            except _BROKEN as error:
+                raise self._corrupt(error) from error
+
+    def keep(self, framed: Framed) -> None:
+        """Store the frames of a new segment."""
+        segment = framed.segment
+        roles = (segment.documents, segment.sources, segment.ledger)
+        digests = [frame.stored_digest for frame in roles]
+        self._bridge.call(self._put(dict(zip(digests, framed.stored, strict=True))))
+
+    async def _get(self, digests: list[str]) -> list[bytes]:
+        return await asyncio.gather(*(self._blobs.get(self._tenant, digest) for digest in digests))
+
+    async def _put(self, stored: dict[str, bytes]) -> None:
+        await asyncio.gather(
+            *(self._blobs.put(self._tenant, data, digest) for digest, data in stored.items())
+        )
+
+    def _corrupt(self, error: Exception) -> EvidenceCorrupt:
+        return EvidenceCorrupt(dataset=f"{self._name.kind} of {self._name.source}", reason=error)

@@ -173,6 +173,14 @@ class BundleNotReady(ExportError):
     )
 
 
+class BundleNotFound(NotFound):
+    """No bundle, whatever the reason: whether there is such a run is not the distributor's to tell."""
+
+    code = "ERR_EXPORT_BUNDLE_NOT_FOUND"
+    sentence = "There is no bundle of run `{name}` in this tenant."
+    cure = "A bundle is there once its run is signed and distributed; see `stella export run show {name}`."
+
+
 class BundleChanged(ExportError):
     """A download was begun from other bytes."""
 
@@ -193,6 +201,16 @@ class RangeNotSatisfiable(ExportError):
     cure = "Ask for an offset between 0 and {total}."
 
 
+class TooManyRanges(ExportError):
+    """A list of ranges that is not worth serving."""
+
+    code = "ERR_EXPORT_RANGES"
+    status = "OUT_OF_RANGE"
+    http = 416
+    sentence = "The request asks for {ranges} ranges; at most {most} are served at once."
+    cure = "Ask for fewer ranges at once, or for one that covers them."
+
+
 class AdapterUnknown(ExportError):
     """No such adapter."""
 
@@ -211,6 +229,16 @@ class AdapterVersion(ExportError):
     http = 409
     sentence = "Adapter `{adapter}` is at version {installed} here, the work asks for {wanted}."
     cure = "Start a new run, or run adapter hosts of version {wanted}."
+
+
+class CodecUnavailable(ExportError):
+    """Work whose frames this host's compression library would make otherwise."""
+
+    code = "ERR_EXPORT_CODEC"
+    status = "FAILED_PRECONDITION"
+    http = 409
+    sentence = "This host compresses with zstd {installed}, the work asks for {wanted}."
+    cure = "Start a new run, or run adapter hosts that have zstd {wanted}."
 
 
 class NothingSelected(ExportError):
@@ -305,6 +333,16 @@ class TargetFailed(ExportError):
     cure = "The bundle itself is good. Mend the target, then `stella export run retry {run}`."
 
 
+class DeliveryCancelled(ExportError):
+    """A delivery of a run that was cancelled."""
+
+    code = "ERR_EXPORT_CANCELLED"
+    status = "CANCELLED"
+    http = 409
+    sentence = "Delivery to `{target}` was stopped, since run `{run}` was cancelled."
+    cure = "If the bundle is wanted after all: `stella export run retry {run}`."
+
+
 class Unavailable(ExportError):
     """Something that is needed does not answer."""
 
@@ -335,6 +373,16 @@ class Unimplemented(ExportError):
     http = 501
     sentence = "Method `{method}` is not offered here."
     cure = "Call a service or version that offers it."
+
+
+class MethodNotAllowed(ExportError):
+    """A path that is there, for other methods."""
+
+    code = "ERR_EXPORT_METHOD"
+    status = "UNIMPLEMENTED"
+    http = 405
+    sentence = "`{path}` does not take {method}; it takes {allowed}."
+    cure = "Use one of those methods, or see `/.well-known/openapi` for the right path."
 
 
 class WorkGivenUp(ExportError):

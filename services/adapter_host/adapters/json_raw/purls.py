@@ -1,0 +1,94 @@
+"""Reads package URLs as far as selection needs: type, name as the ecosystem spells it, forms to compare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import msgspec
+
+SCHEME = "pkg:"
+_START = b'"pkg:'
+_BEFORE_TEXT = (
+    b"[:,{"  # what a quote that opens a text follows in canonical JSON; one within a text follows `\\`
+)
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_TYPE = re.compile(r"[a-z][a-z0-9.+-]*")
+# Their namespace is the distribution, no part of the package's name.
+_DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "qpkg", "rpm"})
+
+# Ecosystems of OSV and the type that package URLs have for them (a distribution's namespace after the slash).
+TYPE_OF_ECOSYSTEM = {
+    "AlmaLinux": "rpm/almalinux",
+    "Alpine": "apk/alpine",
+    "Bitnami": "bitnami",
+    "CRAN": "cran",
+    "Chainguard": "apk/chainguard",
+    "ConanCenter": "conan",
+    "Debian": "deb/debian",
+    "GitHub Actions": "githubactions",
+    "Go": "golang",
+    "Hackage": "hackage",
+    "Hex": "hex",
+    "Maven": "maven",
+    "NuGet": "nuget",
+    "Packagist": "composer",
+    "Pub": "pub",
+    "PyPI": "pypi",
+    "Red Hat": "rpm/redhat",
+    "Rocky Linux": "rpm/rocky-linux",
+    "RubyGems": "gem",
+    "SUSE": "rpm/suse",
+    "SwiftURL": "swift",
+    "Ubuntu": "deb/ubuntu",
+    "Wolfi": "apk/wolfi",
+    "crates.io": "cargo",
+    "npm": "npm",
+    "openSUSE": "rpm/opensuse",
+}
+
+
+def purls_in(line: bytes) -> Iterator[str]:
+    """Yield every package URL that a canonical document holds as a text of its own, percent-decoded."""
+    at = line.find(_START)
+    while at >= 0:
+        found = _TEXT.match(line, at) if line[at - 1] in _BEFORE_TEXT else None
+        if found is not None:
+            yield unquote(msgspec.json.decode(found[0], type=str))
+        at = line.find(_START, at + 1)
+
+
+def forms(purl: str) -> tuple[str, str, str]:
+    """Return the URL as it is, without qualifiers and subpath, and without the version too."""
+    plain = purl.split("?", 1)[0].split("#", 1)[0]
+    slash = plain.rfind("/")
+    at = plain.rfind("@")
+    # An `@` right after the slash begins a scope that was not escaped.
+    return purl, plain, plain[:at] if at > slash + 1 else plain
+
+
+def ecosystems_of(purl: str) -> tuple[str, ...]:
+    """Return the type, and for a distribution's package also `type/distribution`; nothing if malformed."""
+    kind, path = _split(purl)
+    if not kind:
+        return ()
+    return (kind, f"{kind}/{path[0]}") if kind in _DISTRIBUTION_TYPES and len(path) > 1 else (kind,)
+
+
+def name_of(purl: str) -> str:
+    """Return the package's name as its ecosystem spells it, or nothing if the URL is malformed."""
+    kind, path = _split(purl)
+    if not path:
+        return ""
+    if kind in _DISTRIBUTION_TYPES:
+        return path[-1]
+    return ":".join(path) if kind == "maven" else "/".join(path)
+
+
+def _split(purl: str) -> tuple[str, list[str]]:
+    """Return type and path of a URL; empty where it is malformed."""
+    kind, _, path = forms(purl)[2].removeprefix(SCHEME).lstrip("/").partition("/")
+    if not _TYPE.fullmatch(kind):
+        return "", []
+    return kind, [piece for piece in path.split("/") if piece]

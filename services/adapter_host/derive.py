@@ -1,0 +1,171 @@
+"""Makes what leaves of a segment that does not leave as it came: transformed, compressed anew, or nothing.
+
+The result is a pure function of the segment's plain bytes, the transform and the codec. So it is remembered
+under the digest of those three, and the same segment costs one note the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+
+from libs.common.blobs.store import Blobs
+from libs.common.canon.encode import encode
+from libs.common.digests import Digest, sha256_digest
+from libs.common.errors import BlobCorrupt, CodecUnavailable, Internal
+from libs.common.segments.frame import Frame, decompress, library_version, make_frame
+from services.adapter_host.adapters.base import Batch, Transform
+from services.adapter_host.evidence import Codec, Cut
+from services.adapter_host.opening import first_key
+
+NOTE_FORM = "derived-segment/1"  # changes with the form of the note
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What leaves of a segment: its frames are in the host's store."""
+
+    first_key: bytes
+    records: int
+    documents: Frame
+    sources: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a segment; nothing is kept where no record was taken."""
+
+    kept: Kept | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A segment that leaves, with all its bytes: stored ones of both frames, and what they hold."""
+
+    kept: Kept
+    documents: bytes
+    sources: bytes
+    plain: Batch
+
+
+class _FrameNote(msgspec.Struct, frozen=True):
+    plain_digest: str
+    plain_bytes: int
+    stored_digest: str
+    stored_bytes: int
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """Empty when nothing is kept."""
+
+    first_key: str = ""
+    records: int = 0
+    documents: _FrameNote | None = None
+    sources: _FrameNote | None = None
+
+
+class Derivation:
+    """Derives segments for one tenant, transform and codec."""
+
+    def __init__(self, blobs: Blobs, tenant: str, transform: Transform | None, codec: Codec) -> None:
+        self._blobs = blobs
+        self._tenant = tenant
+        self._transform = transform
+        self._codec = codec
+
+    async def remembered(self, cut: Cut) -> Outcome | None:
+        """Return what became of the segment when it was derived before, if all of it is still there."""
+        name = self._note_name(cut)
+        raw = await self._blobs.note_get(self._tenant, name)
+        if raw is None:
+            return None
+        outcome = _read_note(raw, name)
+        kept = outcome.kept
+        if kept is not None:
+            for frame in (kept.documents, kept.sources):
+                if not await self._blobs.exists(self._tenant, frame.stored_digest):
+                    return None
+        return outcome
+
+    async def derive(self, cut: Cut, batch: Batch, dataset: str) -> Loaded | None:
+        """Return what leaves of the segment; its frames are stored first, then the outcome is remembered."""
+        loaded = await asyncio.to_thread(self._make, batch, dataset)
+        if loaded is not None:
+            await asyncio.gather(
+                self._blobs.put(self._tenant, loaded.documents, loaded.kept.documents.stored_digest),
+                self._blobs.put(self._tenant, loaded.sources, loaded.kept.sources.stored_digest),
+            )
+        note = msgspec.json.encode(_note_of(None if loaded is None else loaded.kept))
+        await self._blobs.note_put(self._tenant, self._note_name(cut), note)
+        return loaded
+
+    async def load(self, outcome: Outcome) -> Loaded | None:
+        """Return what left of a segment when it was derived before."""
+        kept = outcome.kept
+        if kept is None:
+            return None
+        documents, sources = await asyncio.gather(
+            self._blobs.get(self._tenant, kept.documents.stored_digest),
+            self._blobs.get(self._tenant, kept.sources.stored_digest),
+        )
+        plain = await asyncio.to_thread(
+            lambda: Batch(
+                decompress(documents, kept.documents.plain_bytes),
+                decompress(sources, kept.sources.plain_bytes),
+            )
+        )
+        return Loaded(kept, documents, sources, plain)
+
+    def _make(self, batch: Batch, dataset: str) -> Loaded | None:
+        if self._codec.library != library_version():
+            raise CodecUnavailable(installed=library_version(), wanted=self._codec.library)
+        plain = batch if self._transform is None else self._transform.apply(batch)
+        records = plain.documents.count(b"\n")
+        if records != plain.sources.count(b"\n"):
+            raise Internal(part="the adapter", reason=f"it left documents of {dataset} without their sources")
+        if not records:
+            return None
+        documents, stored_documents = make_frame(plain.documents, self._codec.level)
+        sources, stored_sources = make_frame(plain.sources, self._codec.level)
+        kept = Kept(first_key(plain.sources, dataset), records, documents, sources)
+        return Loaded(kept, stored_documents, stored_sources, plain)
+
+    def _note_name(self, cut: Cut) -> str:
+        inputs = {
+            "form": NOTE_FORM,
+            "documents": cut.documents.digest,
+            "sources": cut.sources.digest,
+            "transform": "" if self._transform is None else self._transform.digest,
+            "codec": [self._codec.name, self._codec.level, self._codec.library],
+        }
+        return sha256_digest(encode(inputs))
+
+
+def _note_of(kept: Kept | None) -> _Note:
+    if kept is None:
+        return _Note()
+    return _Note(
+        kept.first_key.decode("utf-8"), kept.records, _frame_note(kept.documents), _frame_note(kept.sources)
+    )
+
+
+def _frame_note(frame: Frame) -> _FrameNote:
+    return _FrameNote(frame.plain_digest, frame.plain_bytes, frame.stored_digest, frame.stored_bytes)
+
+
+def _read_note(raw: bytes, name: str) -> Outcome:
+    try:
+        note = msgspec.json.decode(raw, type=_Note)
+    except msgspec.MsgspecError as error:
+        raise BlobCorrupt(digest=name) from error
+    if note.documents is None or note.sources is None:
+        return Outcome(None)
+    return Outcome(
+        Kept(note.first_key.encode("utf-8"), note.records, _frame(note.documents), _frame(note.sources))
+    )
+
+
+def _frame(note: _FrameNote) -> Frame:
+    return Frame(Digest(note.plain_digest), note.plain_bytes, Digest(note.stored_digest), note.stored_bytes)

@@ -1,0 +1,164 @@
+"""Makes the parts of a range whose upstream lists its segments: what has not changed is not even read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stellaops.export.work.v1.work_pb2 import Part
+
+from libs.common.blobs.store import Blobs
+from libs.common.segments.cut import is_part_start
+from libs.common.segments.frame import Frame
+from services.adapter_host.ahead import SEGMENTS_AT_ONCE, work_ahead
+from services.adapter_host.derive import Derivation, Kept, Loaded, Outcome
+from services.adapter_host.evidence import Codec, KeyRange, Stored
+from services.adapter_host.opening import open_stored
+from services.adapter_host.orders import ShardOrder, Tally, check_begin
+from services.adapter_host.parts import OpenPart, PartNotes, describe
+from services.adapter_host.sources.ledger import Ledger
+
+STORE_CALLS_AT_ONCE = 32  # a bucket answers late, but waiting for many answers costs no more than for one
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A segment before its part is made: what is known of the outcome, and which frames the store lacks."""
+
+    stored: Stored
+    outcome: Outcome | None
+    lacking: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """The same, with the frames that it lacked."""
+
+    planned: _Planned
+    frames: dict[str, bytes]
+
+
+class ListedRange:
+    """One range of keys, read segment by segment."""
+
+    def __init__(
+        self, order: ShardOrder, key_range: KeyRange, ledger: Ledger, blobs: Blobs, tally: Tally
+    ) -> None:
+        self._order = order
+        self._range = key_range
+        self._ledger = ledger
+        self._blobs = blobs
+        self._tally = tally
+        self._tenant = order.snapshot.tenant
+        self._derivation = Derivation(blobs, self._tenant, order.transform, order.codec)
+        self._notes = PartNotes(blobs, self._tenant)
+        self._takes_over = False
+
+    async def parts(self) -> AsyncGenerator[tuple[Part, Part], None]:
+        """Yield the two files of each part in order; a part of which nothing is left is none."""
+        async with contextlib.aclosing(self._upstream_parts()) as upstream:
+            async for codec, segments in upstream:
+                self._takes_over = self._order.transform is None and codec == self._order.codec
+                files = await self._part(segments)
+                if files is not None:
+                    yield files
+
+    async def _upstream_parts(self) -> AsyncGenerator[tuple[Codec, list[Stored]], None]:
+        """Yield the upstream's segments, those of one part at a time."""
+        part: list[Stored] = []
+        listing = self._ledger.segments(self._order.snapshot, self._range)
+        async with contextlib.aclosing(listing) as segments:
+            async for codec, stored in segments:
+                if not part:
+                    check_begin(self._range, stored.cut.first_key)
+                elif is_part_start(self._range.kind, stored.cut.first_key):
+                    yield codec, part
+                    part = []
+                part.append(stored)
+            if part:
+                yield codec, part
+
+    async def _part(self, segments: Sequence[Stored]) -> tuple[Part, Part] | None:
+        planned = await _each(self._plan, segments)
+        known = [one.outcome.kept for one in planned if one.outcome is not None and not one.lacking]
+        kept = [segment for segment in known if segment is not None]
+        self._tally.reused += len(kept)
+        if len(known) == len(planned):
+            if not kept:
+                return None
+            digests = await self._notes.find(kept)
+            if digests is not None:
+                self._tally.segments += len(kept)
+                return describe(self._range, kept, digests)
+        return await self._read_part(planned)
+
+    async def _read_part(self, planned: Sequence[_Planned]) -> tuple[Part, Part] | None:
+        part = OpenPart(self._range, self._notes)
+        async with contextlib.aclosing(
+            work_ahead(self._arriving(planned), self._load, SEGMENTS_AT_ONCE)
+        ) as loading:
+            async for loaded in loading:
+                await part.take(loaded)
+        self._tally.segments += len(part.segments)
+        return await part.finish()
+
+    async def _plan(self, stored: Stored) -> _Planned:
+        if self._takes_over:
+            outcome: Outcome | None = Outcome(_as_it_is(stored))
+        else:
+            outcome = await self._derivation.remembered(stored.cut)
+            if outcome is not None:
+                return _Planned(stored, outcome, ())
+        frames = (stored.documents, stored.sources)
+        lacking = [
+            frame for frame in frames if not await self._blobs.exists(self._tenant, frame.stored_digest)
+        ]
+        return _Planned(stored, outcome, tuple(lacking))
+
+    async def _arriving(self, planned: Sequence[_Planned]) -> AsyncGenerator[_Arrived, None]:
+        """Yield the segments with the frames that they lack, as these come over one stream."""
+        wanted = [frame for one in planned for frame in one.lacking]
+        stream = self._ledger.frames(self._order.snapshot, self._range.dataset, wanted)
+        async with contextlib.aclosing(stream) as frames:
+            for one in planned:
+                yield _Arrived(one, {frame.stored_digest: await anext(frames) for frame in one.lacking})
+
+    async def _load(self, arrived: _Arrived) -> Loaded | None:
+        stored, outcome = arrived.planned.stored, arrived.planned.outcome
+        if outcome is not None and not self._takes_over:
+            return await self._derivation.load(outcome)
+        documents = await self._bytes(stored.documents, arrived)
+        sources = await self._bytes(stored.sources, arrived)
+        batch = await asyncio.to_thread(open_stored, stored, documents, sources, self._range.dataset)
+        if not self._takes_over:
+            return await self._derivation.derive(stored.cut, batch, self._range.dataset)
+        # Only now: what is in the store under a digest has that digest.
+        await asyncio.gather(
+            *(self._blobs.put(self._tenant, data, digest) for digest, data in arrived.frames.items())
+        )
+        return Loaded(_as_it_is(stored), documents, sources, batch)
+
+    async def _bytes(self, frame: Frame, arrived: _Arrived) -> bytes:
+        fetched = arrived.frames.get(frame.stored_digest)
+        return await self._blobs.get(self._tenant, frame.stored_digest) if fetched is None else fetched
+
+
+def _as_it_is(stored: Stored) -> Kept:
+    return Kept(stored.cut.first_key, stored.cut.records, stored.documents, stored.sources)
+
+
+async def _each(call: Callable[[Item], Awaitable[Result]], items: Iterable[Item]) -> list[Result]:
+    """Return the results of `call` for all items in order, some at a time."""
+    slots = asyncio.Semaphore(STORE_CALLS_AT_ONCE)
+
+    async def one(item: Item) -> Result:
+        async with slots:
+            return await call(item)
+
+    return await asyncio.gather(*(one(item) for item in items))

@@ -37,6 +37,7 @@ class CommandFailed(Exception):
         hint: str,
         *,
         details: Sequence[Mapping[str, str]] = (),
+        excerpt: str = "",
         trace_id: str = "",
     ) -> None:
         super().__init__(message)
@@ -45,6 +46,7 @@ class CommandFailed(Exception):
         self.message = message
         self.hint = hint
         self.details = tuple(details)
+        self.excerpt = excerpt
         self.trace_id = trace_id
 
 

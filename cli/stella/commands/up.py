@@ -53,6 +53,7 @@ def up(
     place = DataDir((data or default_data(os.environ)).absolute())
     wishes = Wishes(place.root, http, hosts, database_url, database_password_file, nats_url, blobs_url)
     check_wishes(wishes)
+    os.umask(0o077)  # for the children too: what they write is for their owner
     place.make()
     with Lock(place):
         return asyncio.run(_run(wishes))

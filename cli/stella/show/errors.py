@@ -16,6 +16,7 @@ def for_people(failure: CommandFailed, *, trace: bool = False) -> str:
         f"  {printable(detail.get('field', ''))}: {printable(detail.get('description', ''))}"
         for detail in failure.details
     ]
+    lines += [f"  | {printable(line)}" for line in failure.excerpt.splitlines()]
     if failure.hint:
         lines.append(f"hint: {printable(failure.hint)}")
     if trace and failure.trace_id:
@@ -33,6 +34,8 @@ def for_machines(failure: CommandFailed) -> str:
     }
     if failure.details:
         document["details"] = [dict(detail) for detail in failure.details]
+    if failure.excerpt:
+        document["excerpt"] = failure.excerpt
     if failure.trace_id:
         document["traceId"] = failure.trace_id
     return json.dumps({"error": document}, ensure_ascii=False) + "\n"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 
 from cli.stella.supervise.logs import RotatingLog
 from cli.stella.supervise.program import Program
+from cli.stella.supervise.tie import tied
 
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _READ_BYTES = 64 * 1024
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Process:
@@ -27,18 +24,8 @@ class Process:
         self._log = log
         self._reader, writer = os.pipe()
         os.set_blocking(self._reader, False)
-        supervisor = os.getpid()
-        death_signal = program.death_signal
-
-        def tie() -> None:
-            if _libc is not None:
-                _libc.prctl(_PR_SET_PDEATHSIG, death_signal)
-                if os.getppid() != supervisor:  # it died in between, so the kernel will not tell
-                    os._exit(1)
-
         try:
-            # The commands are built by this program; tie() makes two system calls and allocates nothing.
-            self._popen = subprocess.Popen(  # noqa: S603 - no part of it comes from outside
+            self._popen = subprocess.Popen(  # noqa: S603 - this program builds the commands itself
                 program.command,
                 env=dict(program.environment),
                 cwd=program.folder,
@@ -47,7 +34,7 @@ class Process:
                 stderr=writer,
                 start_new_session=True,
                 user=program.user,
-                preexec_fn=tie,  # noqa: PLW1509 - see above
+                preexec_fn=tied(program.death_signal),  # noqa: PLW1509 - two system calls, nothing else
             )
         except BaseException:
             os.close(self._reader)

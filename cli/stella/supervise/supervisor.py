@@ -27,14 +27,12 @@ Observer = Callable[["Keeper", str], None]
 
 def failed_start(program: Program, reason: str) -> CommandFailed:
     """Return the failure of a start, with the last that the process said."""
-    last = tail(program.log)
     return CommandFailed(
         ExitCode.UNEXPECTED,
         Code.START,
         f"{program.name} {reason}",
-        f"The whole log is {program.log}.",
-        details=[{"field": "last lines of its log", "description": ""}]
-        + [{"field": "  |", "description": line} for line in last.splitlines()],
+        f"Above are the last lines of its log; the whole log is {program.log}.",
+        excerpt=tail(program.log),
     )
 
 

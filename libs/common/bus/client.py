@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -74,9 +75,21 @@ class Bus:
         except (NatsError, OSError, TimeoutError) as error:
             raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error
 
-    async def listen(self, subject: str, handler: Callable[[Msg], Awaitable[None]]) -> None:
-        """Call `handler` for each message on `subject` from now on."""
-        await self.client.subscribe(subject, cb=handler)
+    async def listen(
+        self, subject: str, handler: Callable[[Msg], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Call `handler` for each message on `subject` from now on, until what is returned is called."""
+        try:
+            subscription = await self.client.subscribe(subject, cb=handler)
+            await self.client.flush(timeout=2)  # only then does the server hear of it
+        except (NatsError, OSError, TimeoutError) as error:
+            raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error
+
+        async def stop() -> None:
+            with contextlib.suppress(NatsError, OSError):  # a closed connection hears nothing anyway
+                await subscription.unsubscribe()
+
+        return stop
 
     def check(self) -> None:
         """Raise `Unavailable` unless connected."""

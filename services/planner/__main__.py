@@ -1,0 +1,179 @@
+"""Starts the planner: `python -m services.planner`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry
+from stellaops.export.v1 import profiles_pb2, runs_pb2
+from stellaops.export.v1.profiles_pb2_grpc import add_ProfileServiceServicer_to_server
+from stellaops.export.v1.runs_pb2_grpc import add_RunServiceServicer_to_server
+
+from libs.common import settings
+from libs.common.bus import subjects
+from libs.common.bus.client import Bus
+from libs.common.bus.worker import Handler, Worker
+from libs.common.clock import now
+from libs.common.db.engine import Database
+from libs.common.db.outbox import OutboxRelay
+from libs.common.errors import ExportError
+from libs.common.log import configure
+from libs.common.metrics import RunMetrics, serve_metrics
+from libs.common.rpc.client import ServiceIdentity, open_channel
+from libs.common.rpc.server import Check, Server, serve
+from services.planner.api.profiles import Profiles
+from services.planner.api.runs import Runs
+from services.planner.config import PlannerSettings
+from services.planner.dispatch import Dispatcher
+from services.planner.editing import Editing
+from services.planner.housekeeping import Housekeeping
+from services.planner.intake import PLAN_ATTEMPTS, RESULT_ATTEMPTS, Intake
+from services.planner.planning import Planning
+from services.planner.preparing import Preparing
+from services.planner.previewing import Previewing
+from services.planner.runs.release import Limits
+from services.planner.runs.values import State
+from services.planner.sources.adapters import AdapterHost
+from services.planner.sources.ledger import Ledger
+from services.planner.starting import Starting
+from services.planner.transitions import Transitions
+from services.planner.watching import Watching
+
+SERVICE = "planner"
+SERVICES = (
+    profiles_pb2.DESCRIPTOR.services_by_name["ProfileService"].full_name,
+    runs_pb2.DESCRIPTOR.services_by_name["RunService"].full_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """A planner, put together: its door, its background work and what to close at the end, in order."""
+
+    server: Server
+    relay: OutboxRelay
+    checks: Sequence[Check]
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    close: Sequence[Callable[[], Awaitable[None]]]
+
+
+def compose(
+    configuration: PlannerSettings, database: Database, bus: Bus, registry: CollectorRegistry
+) -> Planner:
+    """Put a planner together."""
+    identity = ServiceIdentity(configuration.service_token_file)
+    evidence = open_channel(configuration.evidence_address, configuration)
+    adapter_host = open_channel(configuration.adapter_host_address, configuration)
+    ledger, adapters = Ledger(evidence, identity), AdapterHost(adapter_host, identity)
+    relay, bell = OutboxRelay(database, bus), asyncio.Event()
+    transitions = Transitions(bus, now, RunMetrics(registry), [relay.wake, bell.set])
+    planning = Planning(ledger, configuration.shard_bytes)
+    preparing = Preparing(database, ledger, adapters, configuration.drivers())
+    concurrent_runs = configuration.tenant_concurrent_runs
+    starting = Starting(database, preparing, transitions, now, concurrent_runs)
+    previewing = Previewing(database, preparing, planning, now)
+    watching = Watching(database, bus)
+    dispatcher = Dispatcher(
+        database,
+        transitions,
+        bell,
+        concurrent_runs=concurrent_runs,
+        weights=configuration.weights(),
+        limits=Limits(configuration.shards_in_flight, configuration.tenant_shards_in_flight),
+    )
+    intake = Intake(database, planning, transitions)
+    server = Server(configuration)
+    editing = Editing(database, adapters, now, configuration.drivers())
+    add_ProfileServiceServicer_to_server(Profiles(database, editing), server.grpc)
+    runs = Runs(database, preparing, starting, previewing, watching, now)
+    add_RunServiceServicer_to_server(runs, server.grpc)
+
+    async def bus_check() -> None:
+        bus.check()
+
+    async def close_channels() -> None:
+        await evidence.close(None)
+        await adapter_host.close(None)
+
+    return Planner(
+        server,
+        relay,
+        [database.check, bus_check],
+        [
+            relay.run,
+            dispatcher.run,
+            watching.run,
+            Housekeeping(database, ledger).run,
+            *(worker.run for worker in _workers(bus, intake, configuration.result_concurrency)),
+        ],
+        [bus.close, close_channels, database.close],
+    )
+
+
+def _workers(bus: Bus, intake: Intake, concurrency: int) -> list[Worker]:
+    def worker(stream: str, durable: str, subject: str, stage: State, handler: Handler) -> Worker:
+        return Worker(
+            bus,
+            stream=stream,
+            durable=durable,
+            subject=subject,
+            handler=handler,
+            give_up=intake.give_up(stage),
+            concurrency=concurrency,
+            max_attempts=PLAN_ATTEMPTS if stage is State.PLANNING else RESULT_ATTEMPTS,
+        )
+
+    return [
+        worker("WORK", "plan", subjects.WORK_PLAN, State.PLANNING, intake.plan),
+        worker("RESULT", "result-adapt", subjects.RESULT_ADAPT, State.ADAPTING, intake.adapt),
+        worker("RESULT", "result-assemble", subjects.RESULT_ASSEMBLE, State.ASSEMBLING, intake.assemble),
+        worker("RESULT", "result-sign", subjects.RESULT_SIGN, State.SIGNING, intake.sign),
+        worker(
+            "RESULT",
+            "result-distribute",
+            subjects.RESULT_DISTRIBUTE,
+            State.DISTRIBUTING,
+            intake.distribute,
+        ),
+    ]
+
+
+async def _run(configuration: PlannerSettings) -> None:
+    password_file = configuration.database_password_file
+    database = Database(
+        configuration.database_url,
+        settings.read_secret("database_password_file", password_file),
+        SERVICE,
+    )
+    password = settings.read_secret("nats_password_file", configuration.nats_password_file)
+    bus = await Bus.connect(configuration.nats_url, configuration.nats_user, password, SERVICE)
+    page = serve_metrics(configuration.metrics_listen)
+    planner = compose(configuration, database, bus, REGISTRY)
+    await serve(
+        planner.server,
+        SERVICES,
+        planner.checks,
+        [work() for work in planner.background],
+        [*planner.close, page.close],
+        configuration.ready_file,
+    )
+
+
+def main() -> int:
+    """Serve until told to stop; a fault at the start is two lines on standard error."""
+    try:
+        configuration = settings.load(PlannerSettings)
+        configure(SERVICE, configuration.log_level)
+        asyncio.run(_run(configuration))
+    except ExportError as error:
+        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

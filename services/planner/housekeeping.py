@@ -1,0 +1,50 @@
+"""Lets go of what is no longer needed: evidence snapshots of succeeded runs, memories of old messages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from libs.common.db.engine import Database
+from libs.common.errors import ExportError
+from services.planner.sources.call import Call
+from services.planner.sources.ledger import Ledger
+from services.planner.store import queue, runs
+from services.planner.store.queue import HeldSnapshot
+
+EVERY_SECONDS = 5.0
+# A message is delivered again for minutes, a client repeats a request for hours: two weeks are ample.
+REMEMBER_DAYS = 14
+
+_log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Runs beside everything else; being late only costs room. Several planners may do it at once."""
+
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._database = database
+        self._ledger = ledger
+
+    async def run(self) -> None:
+        """Work until cancelled; database or upstream being away only delays."""
+        while True:
+            try:
+                await self.turn()
+            except ExportError as error:
+                _log.warning("housekeeping waits", extra={"fields": {"error": str(error)}})
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def turn(self) -> None:
+        """Do everything that may be done now."""
+        async with self._database.system() as connection:
+            held = await queue.held_snapshots(connection)
+            await queue.forget(connection, REMEMBER_DAYS)
+        for snapshot in held:
+            await self._let_go(snapshot)
+
+    async def _let_go(self, held: HeldSnapshot) -> None:
+        """Release a snapshot; done again after a crash in between, it changes nothing."""
+        await self._ledger.release(Call(held.tenant), held.snapshot_id, held.run)
+        async with self._database.tenant(held.tenant) as connection:
+            await runs.let_go_of_snapshot(connection, held.tenant, held.run)

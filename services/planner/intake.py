@@ -1,0 +1,154 @@
+"""Takes plan work and the results of all stages from the bus and lets them happen to their runs.
+
+What is remembered in the inbox, the run, its events and the next messages commit together or not at all. A
+fault that may pass is raised, so that the bus delivers again; any other one fails the work it belongs to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from libs.common.bus.worker import Delivery
+from libs.common.db import inbox
+from libs.common.db.engine import Database
+from libs.common.errors import ExportError, WorkGivenUp
+from libs.common.log import unit_of_work
+from services.planner.planning import Planning
+from services.planner.runs.events import AttemptEvent, Planned, WorkFailed
+from services.planner.runs.evidence import Snapshot
+from services.planner.runs.facts import Kept
+from services.planner.runs.plan import Shard
+from services.planner.runs.values import Failure, State
+from services.planner.sources.call import Call
+from services.planner.store import inputs, runs, shards
+from services.planner.transitions import Transitions
+from services.planner.wire.results import BadMessage, Received, receive
+
+PLAN_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of the upstream is outlasted
+# With the worker's growing pauses about twenty minutes: an outage of the database must not lose a result.
+RESULT_ATTEMPTS = 50
+
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """What the planner does with each kind of message."""
+
+    def __init__(self, database: Database, planning: Planning, transitions: Transitions) -> None:
+        self._database = database
+        self._planning = planning
+        self._transitions = transitions
+
+    async def plan(self, delivery: Delivery) -> None:
+        """Cut a run into shards; a second delivery finds the run past its planning and changes nothing."""
+        await self._take(State.PLANNING, delivery, self._plan)
+
+    async def adapt(self, delivery: Delivery) -> None:
+        """Count a shard in; a second delivery finds the message's id in the inbox and changes nothing."""
+        await self._take(State.ADAPTING, delivery, self._happen)
+
+    async def assemble(self, delivery: Delivery) -> None:
+        """Take the unsigned bundle; a second delivery finds its id in the inbox and changes nothing."""
+        await self._take(State.ASSEMBLING, delivery, self._happen)
+
+    async def sign(self, delivery: Delivery) -> None:
+        """Take the signed bundle; a second delivery finds its id in the inbox and changes nothing."""
+        await self._take(State.SIGNING, delivery, self._happen)
+
+    async def distribute(self, delivery: Delivery) -> None:
+        """Count a target in; a second delivery finds the message's id in the inbox and changes nothing."""
+        await self._take(State.DISTRIBUTING, delivery, self._happen)
+
+    def give_up(self, stage: State) -> Callable[[Delivery, Exception], Awaitable[None]]:
+        """Return what answers for a message of `stage` that no delivery of could be handled.
+
+        A second delivery finds the work failed and changes nothing.
+        """
+
+        async def fail(delivery: Delivery, error: Exception) -> None:
+            received = _read(stage, delivery)
+            if received is not None:
+                last = error if isinstance(error, ExportError) else type(error).__name__
+                given_up = WorkGivenUp(stage=stage.value, attempts=delivery.attempt, reason=last)
+                await self._fail(received, given_up)
+
+        return fail
+
+    async def _take(
+        self, stage: State, delivery: Delivery, handle: Callable[[Received, str], Awaitable[None]]
+    ) -> None:
+        received = _read(stage, delivery)
+        if received is None:
+            return
+        fields = {"tenant": received.tenant, "run": received.run, "stage": stage.value}
+        with unit_of_work(_log, "message taken", **fields, attempt=received.attempt) as line:
+            line["item"] = received.item
+            line["event"] = type(received.event).__name__
+            try:
+                await handle(received, delivery.message_id)
+            except ExportError as error:
+                if error.retryable:
+                    raise
+                line["outcome"] = error.code
+                await self._fail(received, error)
+
+    async def _plan(self, asked: Received, message_id: str) -> None:
+        found = await self._asked_to_plan(asked)
+        if found is None:
+            return
+        kept, snapshot = found
+        cut = await self._planning.shards(Call(asked.tenant, kept.facts.trace), snapshot)
+        planned = Planned(asked.attempt, len(cut))
+        await self._apply(asked, planned, message_id, cut)
+
+    async def _asked_to_plan(self, asked: Received) -> tuple[Kept, Snapshot] | None:
+        async with self._database.tenant(asked.tenant) as connection:
+            kept = await runs.find(connection, asked.tenant, asked.run)
+            if kept is None or not _waits_for_plan(kept, asked):
+                return None
+            return kept, (await inputs.of(connection, asked.tenant, [asked.run]))[asked.run]
+
+    async def _happen(self, received: Received, message_id: str) -> None:
+        assert received.event is not None  # every result says what happened
+        await self._apply(received, received.event, message_id)
+
+    async def _apply(
+        self,
+        received: Received,
+        event: AttemptEvent,
+        message_id: str = "",
+        cut: list[Shard] | None = None,
+    ) -> None:
+        """Let an event happen, in one transaction; a message whose id the inbox has is passed over."""
+        tenant, run = received.tenant, received.run
+        async with self._database.tenant(tenant) as connection:
+            if message_id and not await inbox.first_time(connection, tenant, message_id):
+                return
+            kept = await runs.find(connection, tenant, run, lock=True)
+            if kept is None:
+                return
+            if cut is not None and _waits_for_plan(kept, received):
+                await shards.replace(connection, tenant, run, cut)
+            outcome = await self._transitions.apply(connection, kept, event)
+        await self._transitions.settle(outcome)
+
+    async def _fail(self, received: Received, error: ExportError) -> None:
+        """Fail work for good: it is the planner itself that cannot go on with it."""
+        failure = Failure(error.code, error.message, error.remedy)
+        event = WorkFailed(received.attempt, received.stage, received.item, 0, failure, retryable=False)
+        await self._apply(received, event)
+
+
+def _waits_for_plan(kept: Kept, asked: Received) -> bool:
+    return kept.run.state is State.PLANNING and kept.run.attempt == asked.attempt
+
+
+def _read(stage: State, delivery: Delivery) -> Received | None:
+    """Return what a message says; one that cannot be read has nobody to answer to and is dropped."""
+    try:
+        return receive(stage, delivery.payload)
+    except BadMessage as error:
+        fields = {"subject": delivery.subject, "message": delivery.message_id, "error": str(error)}
+        _log.error("message dropped", extra={"fields": fields})
+        return None

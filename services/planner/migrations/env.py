@@ -1,0 +1,5 @@
+"""Runs the planner's migrations."""
+
+from libs.common.db.environment import run
+
+run()

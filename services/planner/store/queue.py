@@ -1,0 +1,87 @@
+"""Looks at the runs of all tenants for what waits: the planner's own background work, never a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from services.planner.runs.release import Backlog
+from services.planner.runs.values import LIVE
+from services.planner.store.connection import Connection
+
+MAX_RELEASES = 100  # snapshots let go of in one turn, so that shards do not wait for them
+_LIVE = sorted(LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSnapshot:
+    """A snapshot that a succeeded run no longer needs."""
+
+    tenant: str
+    run: str
+    snapshot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """How the shards of one run stand: `released` of its present attempt were sent."""
+
+    backlog: Backlog
+    attempt: int
+    released: int
+
+
+async def tenants_with_room(connection: Connection, concurrent_runs: int) -> Sequence[str]:
+    """Return the tenants that have runs waiting and a free slot."""
+    result = await connection.execute(
+        text(
+            "SELECT tenant FROM export_runs WHERE state = ANY(:live) GROUP BY tenant "
+            "HAVING count(*) FILTER (WHERE state = 'queued') > 0 "
+            "AND count(*) FILTER (WHERE state <> 'queued') < :most ORDER BY tenant"
+        ),
+        {"live": _LIVE, "most": concurrent_runs},
+    )
+    return result.scalars().all()
+
+
+async def shards(connection: Connection) -> list[Shards]:
+    """Return how many shards wait and are under way, for every run that has shards."""
+    result = await connection.execute(
+        text(
+            "SELECT tenant, run, attempt, shards_total, shards_released, bit_count(shards_done) AS done "
+            "FROM export_runs WHERE state = 'adapting' ORDER BY tenant, run"
+        )
+    )
+    return [
+        Shards(
+            Backlog(
+                row.tenant, row.run, row.shards_total - row.shards_released, row.shards_released - row.done
+            ),
+            row.attempt,
+            row.shards_released,
+        )
+        for row in result
+    ]
+
+
+async def held_snapshots(connection: Connection) -> list[HeldSnapshot]:
+    """Return snapshots to let go of."""
+    result = await connection.execute(
+        text(
+            "SELECT tenant, run, snapshot_id FROM export_runs "
+            "WHERE state = 'succeeded' AND snapshot_held ORDER BY tenant, run LIMIT :most"
+        ),
+        {"most": MAX_RELEASES},
+    )
+    return [HeldSnapshot(row.tenant, row.run, row.snapshot_id) for row in result]
+
+
+async def forget(connection: Connection, days: int) -> None:
+    """Delete what the inbox and the request ids remember for longer than this."""
+    for table, column in (("inbox", "received_at"), ("request_ids", "created_at")):
+        await connection.execute(
+            text(f"DELETE FROM {table} WHERE {column} < now() - make_interval(days => :days)"),  # noqa: S608 - names in code
+            {"days": days},
+        )

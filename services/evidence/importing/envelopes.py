@@ -13,8 +13,11 @@ from libs.common.digests import sha256_digest
 from services.evidence.importing.limits import MAX_URI_BYTES
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-# Four names and three texts: quotes beyond these are escaped ones or belong to a member that stands twice.
-_QUOTES_AROUND_DOCUMENT = 14
+# How packs are written: members in this order, no escapes. The document is the rest of the line without the
+# last bracket: if that is sound JSON by itself, nothing can stand beside it.
+_USUAL = re.compile(
+    rb'\{"id":"([^"\\\x00-\x1f]+)","src":"([^"\\\x00-\x1f]+)","sha256":"([0-9a-f]{64})","doc":'
+)
 
 
 class BadEnvelope(ValueError):
@@ -52,6 +55,23 @@ _packed = msgspec.json.Decoder(_Packed)
 _packed_bytes = msgspec.json.Decoder(_PackedBytes)
 
 
+def read_usual(line: bytes) -> Envelope | None:
+    """Return the envelope of a line written as packs usually are, provided that its `raw` is sound JSON.
+
+    None, or a `raw` that is not, says nothing: `read` tells.
+    """
+    head = _USUAL.match(line)
+    if head is None or not line.endswith(b"}"):
+        return None
+    own_id, uri, digest = head.groups()
+    if len(uri) > MAX_URI_BYTES:
+        return None
+    try:
+        return Envelope(own_id.decode(), uri.decode(), "sha256:" + digest.decode(), line[head.end() : -1])
+    except UnicodeDecodeError:
+        return None
+
+
 def read(line: bytes) -> Envelope | None:
     """Return the envelope of a line, or None where the line is a document itself.
 
@@ -61,10 +81,8 @@ def read(line: bytes) -> Envelope | None:
         packed = _packed.decode(line)
     except _NO_ENVELOPE:
         return _read_bytes(line)
-    raw = bytes(packed.doc)
-    if line.count(b'"') - raw.count(b'"') != _QUOTES_AROUND_DOCUMENT:
-        canonical(line)
-    return Envelope(packed.id, _uri(packed.src), _digest(packed.sha256), raw)
+    canonical(line)
+    return Envelope(packed.id, _uri(packed.src), _digest(packed.sha256), bytes(packed.doc))
 
 
 def _read_bytes(line: bytes) -> Envelope | None:

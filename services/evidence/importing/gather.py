@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -46,8 +47,8 @@ class Account:
 class Gathering:
     """The records of one import: first taken in, then given back by dataset in order of key."""
 
-    def __init__(self, folder: Path, source: str, reading: Reading, account: Account) -> None:
-        self._sorter = Sorter(folder)
+    def __init__(self, folder: Path, pool: Executor, source: str, reading: Reading, account: Account) -> None:
+        self._sorter = Sorter(folder, pool)
         self._source = source
         self._reading = reading
         self._account = account

@@ -36,15 +36,15 @@ class Reading:
 
 
 class _Subject(NamedTuple):
-    """One document and what is known of it before it is parsed; `packed_id` is its id in a pack, if any."""
+    """One document and what is known of it before it is parsed; only a packed one has an id and a digest."""
 
     source: str
     location: str
+    file_path: str
     path: str
     uri: str
     raw: bytes
     digest: str
-    folder_kind: str
     packed_id: str
     line: int
 
@@ -63,30 +63,46 @@ def interpret(document: Document, reading: Reading) -> Iterator[ImportedRecord |
     """Yield the records of a document, or why there is none."""
     subject = _plain_subject(document, reading)
     try:
-        if document.line and (envelope := envelopes.read(document.raw)) is not None:
-            subject = _packed_subject(subject, envelope)
-        written, value = canonical(subject.raw)
+        usual = _usual(subject) if document.line else None
+        if usual is not None:
+            subject, written, value = usual
+        else:
+            if document.line and (envelope := envelopes.read(document.raw)) is not None:
+                subject = _packed_subject(subject, envelope)
+            written, value = canonical(subject.raw)
         if formats.is_kev_catalogue(value):
             yield from _entries(subject, reading)
         else:
             yield _record(subject, reading, written, value)
     except Rejected as error:
-        yield subject.refused(error.reason, error.detail)
+        yield subject.refused(error.reason.value, error.detail)
     except NoKey as error:
         yield subject.refused(error.reason, str(error))
     except envelopes.BadEnvelope as error:
         yield subject.refused("bad-envelope", str(error))
 
 
+def _usual(subject: _Subject) -> tuple[_Subject, bytes, object] | None:
+    """Read a line as packs usually write it, without parsing its envelope; None where only that can tell."""
+    envelope = envelopes.read_usual(subject.raw)
+    if envelope is None:
+        return None
+    try:
+        written, value = canonical(envelope.raw)
+    except Rejected:
+        return None
+    return _packed_subject(subject, envelope), written, value
+
+
 def _plain_subject(document: Document, reading: Reading) -> _Subject:
     return _Subject(
         source=document.source,
         location=at_line(document.location, document.line),
+        file_path=document.path,
         path=at_line(document.path, document.line),
         uri=reading.uri_prefix + document.location,
         raw=document.raw,
         digest="",
-        folder_kind=naming.folder_kind(document.path),
         packed_id="",
         line=document.line,
     )
@@ -131,7 +147,8 @@ def _unknown_record(
     subject: _Subject, reading: Reading, written: bytes, value: object
 ) -> ImportedRecord | Refused:
     """Take a document of no known format where its kind and its key are told in another way."""
-    kind = reading.kind or (subject.folder_kind if subject.packed_id or reading.id_field else "")
+    is_named = bool(subject.packed_id or reading.id_field)
+    kind = reading.kind or (naming.folder_kind(subject.file_path) if is_named else "")
     own_id = _named_id(value, reading.id_field)
     if not kind or not (own_id or subject.packed_id or reading.key == PATH):
         return subject.refused(
@@ -161,7 +178,7 @@ def _built(
         key,
         uri,
         digest,
-        hashlib.sha256(written).digest() if subject.packed_id else b"",
+        hashlib.sha256(written).digest() if subject.digest else b"",
         subject.location,
         written,
         source_line,

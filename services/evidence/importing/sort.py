@@ -6,6 +6,7 @@ import heapq
 import io
 import struct
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,7 +16,7 @@ import zstandard
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.limits import MIB
 
-RUN_BYTES = 32 * MIB  # what is held in memory before a run is written
+RUN_BYTES = 16 * MIB  # held twice: one run fills while the one before is sorted and written
 MAX_FAN_IN = 32  # runs merged at once: each takes a decompressor's window, about 1 MiB
 SPILL_LEVEL = 1  # runs are read once and thrown away: speed over size
 READ_BYTES = 128 * 1024
@@ -66,10 +67,15 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Sorter:
-    """Takes records in any order and gives them back sorted; what does not fit in memory goes to `folder`."""
+    """Takes records in any order and gives them back sorted; what does not fit in memory goes to `folder`.
 
-    def __init__(self, folder: Path, run_bytes: int = RUN_BYTES) -> None:
+    One run is sorted and written by a thread of `pool` while the next one fills.
+    """
+
+    def __init__(self, folder: Path, pool: Executor, run_bytes: int = RUN_BYTES) -> None:
         self._folder = folder
+        self._pool = pool
+        self._writing: Future[None] | None = None
         self._run_bytes = run_bytes
         self._held: list[ImportedRecord] = []
         self._held_bytes = 0
@@ -81,21 +87,28 @@ class Sorter:
         self._held.append(record)
         self._held_bytes += len(record.document) + len(record.source_line) + RECORD_OVERHEAD_BYTES
         if self._held_bytes >= self._run_bytes:
-            self._held.sort()
-            self._keep(self._write(self._held), 0)
-            self._held, self._held_bytes = [], 0
+            self._spill()
+
+    def _spill(self) -> None:
+        """Hand what is held to the thread that writes, once it has written the run before."""
+        if self._writing is not None:
+            self._writing.result()
+        self._writing = self._pool.submit(self._write_sorted, self._held)
+        self._held, self._held_bytes = [], 0
 
     def sorted(self) -> Iterator[ImportedRecord]:
         """Yield all records in order; nothing can be added any more."""
-        self._held.sort()
-        paths = [path for level in self._levels for path in level]
-        if not paths:
+        if self._writing is None:
+            self._held.sort()
             yield from self._held
             return
-        if self._held:
-            paths.append(self._write(self._held))
-            self._held = []
-        yield from _merge(paths)
+        self._spill()
+        self._writing.result()
+        yield from _merge([path for level in self._levels for path in level])
+
+    def _write_sorted(self, records: list[ImportedRecord]) -> None:
+        records.sort()
+        self._keep(self._write(records), 0)
 
     def _keep(self, path: Path, level: int) -> None:
         """Remember a run; when a level is full, its runs become one of the next."""

@@ -77,7 +77,7 @@ class Importer:
         async with self._slots:
             with tempfile.TemporaryDirectory(prefix="export-import-") as folder:
                 reading = Reading(spec.kind, spec.id_field, spec.key, spec.uri_prefix, self._clock())
-                gathering = Gathering(Path(folder), spec.source, reading, account)
+                gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
                 bridge = Bridge(self._pools.imports)
                 await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
                 return await self._merge(tenant, spec, gathering, account)

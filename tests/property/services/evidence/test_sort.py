@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -31,8 +32,8 @@ RECORDS = st.lists(
 
 
 def sorted_on_disk(records: list[ImportedRecord], run_bytes: int) -> list[ImportedRecord]:
-    with tempfile.TemporaryDirectory() as folder:
-        sorter = Sorter(Path(folder), run_bytes)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        sorter = Sorter(Path(folder), pool, run_bytes)
         for record in records:
             sorter.add(record)
         return list(sorter.sorted())

@@ -170,6 +170,9 @@ def test_what_cannot_be_taken_is_put_aside_with_the_true_reason(
     ("line", "expected"),
     [
         (b'{"id":"A","src":"s","sha256":"%s","doc":{"id":"A","id":"B"}}', "duplicate-member"),
+        (b'{"id":"A","src":"s","sha256":"%s","doc":{"id":"A","modified":"2"},"id":"B"}', "duplicate-member"),
+        (b'{"id":"A\tB","src":"s","sha256":"%s","doc":{"id":"A","modified":"2"}}', "not-json"),
+        (b'{"id":"A\xff","src":"s","sha256":"%s","doc":{"id":"A","modified":"2"}}', "invalid-utf8"),
         (b'{"id":"A","src":"s","id":"B","sha256":"%s","doc":{"id":"A","modified":"2"}}', "duplicate-member"),
         (b'{"id":"A","src":"s","sha256":"%s","doc":{},"doc":{"id":"A","modified":"2"}}', "duplicate-member"),
         (b'{"id":"A","src":"s","sha256":"%s","doc":{"n":1e999}}', "number-out-of-range"),
@@ -191,6 +194,16 @@ def test_a_packs_digest_must_be_one() -> None:
 def test_an_envelope_with_escaped_quotes_is_still_one() -> None:
     record = only({"a.jsonl": packed('A"\\', evidence.osv(1), 's"')})
     assert (record.key, record.uri) == (b'A"\\', 's"')
+
+
+def test_the_members_of_an_envelope_may_stand_in_any_order() -> None:
+    line = (
+        b' { "doc" : {"id":"B","modified":"2024-01-01"}, "sha256":"'
+        + b"0" * 64
+        + b'", "src":"s", "id":"A" } \r'
+    )
+    record = only({"a.jsonl": line})
+    assert (record.key, record.uri, record.digest) == (b"A", "s", ZEROS)
 
 
 def test_a_document_that_only_looks_like_an_envelope_is_a_document() -> None:

@@ -102,6 +102,9 @@ class Worker:
         finally:
             if running:
                 await asyncio.wait(running)
+            if subscription is not None:
+                # Left to the client's drain, one whose fetches have timed out would hold it up for seconds.
+                await self._answer(subscription.unsubscribe())
 
     async def _subscribe(self) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(

@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 
 from services.planner.runs.events import (
     Admitted,
@@ -50,7 +49,6 @@ from services.planner.runs.values import (
 # times a person should look.
 MAX_NUMBER = 3
 
-_NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
 _NOTHING = Amounts()
 
 
@@ -71,7 +69,7 @@ class Run:
     shards_released: int = 0
     shards_done: int = 0
     amounts: Amounts = _NOTHING
-    numbers: Mapping[str, int] = field(default=_NO_NUMBERS)
+    numbers: Mapping[str, int] = field(default_factory=dict)
     manifest: BlobRef | None = None
     layout: BlobRef | None = None
     signed: BlobRef | None = None
@@ -309,7 +307,7 @@ def _retry(run: Run, now: datetime) -> Step:
             state=State.QUEUED,
             stage=None,
             targets=tuple(_afresh(target) for target in run.targets),
-            numbers=_NO_NUMBERS,
+            numbers={},
             error=None,
             started=None,
             ended=None,

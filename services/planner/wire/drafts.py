@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
 from stellaops.export.v1 import profiles_pb2
 
 from libs.common.errors import InvalidField
@@ -39,6 +40,18 @@ def edited(message: profiles_pb2.Profile, mask: FieldMask, profile: Profile) -> 
         paths = list(_EDITABLE)
     merged = profiles_pb2.Profile(display_name=profile.display_name, spec=spec_to_message(profile.spec))
     FieldMask(paths=paths).MergeMessage(
-        message, merged, replace_message_field=True, replace_repeated_field=True
+        _with_parents(message, paths), merged, replace_message_field=True, replace_repeated_field=True
     )
     return new_draft(merged)
+
+
+def _with_parents(message: profiles_pb2.Profile, paths: list[str]) -> profiles_pb2.Profile:
+    """Return the message with every message set that a path leads through: the merge passes over unset ones."""
+    copy = profiles_pb2.Profile()
+    copy.CopyFrom(message)
+    for path in paths:
+        found: Message = copy
+        for name in path.split(".")[:-1]:
+            found = getattr(found, name)
+            found.SetInParent()
+    return copy

@@ -1,0 +1,92 @@
+"""Short words for driving the run's state machine in tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from services.planner.runs.events import (
+    Admitted,
+    Assembled,
+    Event,
+    Granted,
+    Planned,
+    ShardDone,
+    Signed,
+    TargetDone,
+    WorkFailed,
+)
+from services.planner.runs.machine import Run, Step, create, step
+from services.planner.runs.values import Amounts, BlobRef, Delivered, Failure, State, Target
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FAILURE = Failure("ERR_EXPORT_KEY", "The key is gone.", "Bring it back.")
+BLOB = BlobRef("sha256:" + "0" * 64, 100)
+TARGETS = (Target("download", "http"), Target("mirror", "http"))
+
+
+def shard_done(shard: int, attempt: int = 1) -> ShardDone:
+    """Return the event of a finished shard."""
+    return ShardDone(attempt, shard, BLOB, Amounts(10, 1000, 300, 2, 1))
+
+
+def assembled(attempt: int = 1) -> Assembled:
+    """Return the event of a finished assembly."""
+    return Assembled(attempt, BLOB, BLOB, 5, 12_345)
+
+
+def signed(attempt: int = 1) -> Signed:
+    """Return the event of a signature."""
+    return Signed(attempt, BLOB, "hint")
+
+
+def target_done(target: str, attempt: int = 1) -> TargetDone:
+    """Return the event of a served target."""
+    return TargetDone(attempt, target, Delivered("sha256:" + "1" * 64, 20_480, "a place"))
+
+
+def failed(
+    stage: State, item: str = "", number: int = 1, attempt: int = 1, *, retryable: bool = False
+) -> WorkFailed:
+    """Return the event of failed work."""
+    return WorkFailed(attempt, stage, item, number, FAILURE, retryable)
+
+
+def new_run() -> Run:
+    """Return a run that waits for a slot."""
+    return create(TARGETS, NOW).run
+
+
+def after(run: Run, *happened: Event) -> Run:
+    """Return the run after some events."""
+    for event in happened:
+        run = step(run, event, NOW).run
+    return run
+
+
+def last_step(run: Run, *happened: Event) -> Step:
+    """Return what the last of some events gives."""
+    return step(after(run, *happened[:-1]), happened[-1], NOW)
+
+
+def on_the_way(attempt: int = 1) -> dict[State, tuple[Event, ...]]:
+    """Return the events that take a queued run of two shards into each state without a fault."""
+    planning: tuple[Event, ...] = (Admitted(attempt),)
+    adapting = (*planning, Planned(attempt, 2), Granted(attempt, 2))
+    assembling = (*adapting, shard_done(0, attempt), shard_done(1, attempt))
+    signing = (*assembling, assembled(attempt))
+    distributing = (*signing, signed(attempt))
+    succeeded = (*distributing, target_done("download", attempt), target_done("mirror", attempt))
+    return {
+        State.QUEUED: (),
+        State.PLANNING: planning,
+        State.ADAPTING: adapting,
+        State.ASSEMBLING: assembling,
+        State.SIGNING: signing,
+        State.DISTRIBUTING: distributing,
+        State.SUCCEEDED: succeeded,
+    }
+
+
+def run_in(state: State) -> Run:
+    """Return a run that came to a state without a fault."""
+    return after(new_run(), *on_the_way()[state])

@@ -15,6 +15,7 @@ from libs.common.bus.client import Bus
 from libs.common.bus.subjects import CANCEL_ALL
 from libs.common.errors import ExportError
 from libs.common.log import configure
+from libs.common.metrics import serve_metrics
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.rpc.server import Server, serve
 from services.adapter_host.api.catalog import Catalog
@@ -58,6 +59,7 @@ async def _run(configuration: AdapterHostSettings) -> None:
         configuration.adapt_concurrency,
         configuration.assemble_concurrency,
     )
+    page = serve_metrics(configuration.metrics_listen)
     server = Server(configuration)
     add_AdapterServiceServicer_to_server(Catalog(adapters), server.grpc)
 
@@ -72,7 +74,7 @@ async def _run(configuration: AdapterHostSettings) -> None:
         [adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"].full_name],
         [bus_check],
         [worker.run() for worker in workers],
-        [bus.close, close_channel],
+        [bus.close, close_channel, page.close],
         configuration.ready_file,
     )
 

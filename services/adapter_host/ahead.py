@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol, TypeVar
 
 # One segment is hashed, one is opened, one arrives: what keeps a host of few cores busy in little memory.
 SEGMENTS_AT_ONCE = 3
+# A bucket answers late, but waiting for many small answers costs no more than for one.
+STORE_CALLS_AT_ONCE = 32
 
 Item_contra = TypeVar("Item_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
@@ -55,6 +57,17 @@ async def work_ahead(
         await feeder
     finally:
         await _stop([feeder, *under_way])
+
+
+async def ask_each(ask: Callable[[Item], Awaitable[Result]], items: Iterable[Item]) -> list[Result]:
+    """Return the store's answers for all items, in order."""
+    slots = asyncio.Semaphore(STORE_CALLS_AT_ONCE)
+
+    async def one(item: Item) -> Result:
+        async with slots:
+            return await ask(item)
+
+    return await asyncio.gather(*(one(item) for item in items))
 
 
 async def _stop(tasks: list[asyncio.Task[Any]]) -> None:

@@ -13,6 +13,7 @@ from stellaops.export.work.v1.work_pb2 import AdaptSpec, ManifestHeader, ShardOu
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.errors import BlobCorrupt, TooLarge
 from services.adapter_host.adapters.base import About
+from services.adapter_host.ahead import ask_each
 from services.adapter_host.assemble import assemble
 
 # 300,000 segments in one shard; shards are of some parts each.
@@ -38,7 +39,11 @@ async def run_assembly(
     blobs: Blobs,
 ) -> Assembled:
     """Assemble and store; done again, it changes nothing."""
-    outputs = [await _output(blobs, tenant, reference) for reference in shards]
+
+    async def output(reference: BlobRef) -> ShardOutput:
+        return await _output(blobs, tenant, reference)
+
+    outputs = await ask_each(output, shards)
     made = await asyncio.to_thread(assemble, tenant, about, spec, header, outputs)
     for text in made.texts:
         await blobs.put(tenant, text)

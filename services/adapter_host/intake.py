@@ -70,7 +70,7 @@ class Intake(Generic[Work, Result]):
         result = self._stage.answer(work)
         continue_trace(delivery.headers.get(TRACE_HEADER, ""))
         try:
-            await self._cancels.unless_cancelled(work.context.run, self._do(work, result))
+            await self._cancels.unless_cancelled(work.context, self._do(work, result))
         except RunCancelled:
             return
         except ExportError as error:

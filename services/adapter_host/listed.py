@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from stellaops.export.work.v1.work_pb2 import Part
 
 from libs.common.blobs.store import Blobs
 from libs.common.segments.cut import is_part_start
 from libs.common.segments.frame import Frame
-from services.adapter_host.ahead import SEGMENTS_AT_ONCE, work_ahead
+from services.adapter_host.ahead import SEGMENTS_AT_ONCE, ask_each, work_ahead
 from services.adapter_host.derive import Derivation, Kept, Loaded, Outcome
 from services.adapter_host.evidence import Codec, KeyRange, Stored
 from services.adapter_host.opening import open_stored
 from services.adapter_host.orders import ShardOrder, Tally, check_begin
 from services.adapter_host.parts import OpenPart, PartNotes, describe
 from services.adapter_host.sources.ledger import Ledger
-
-STORE_CALLS_AT_ONCE = 32  # a bucket answers late, but waiting for many answers costs no more than for one
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +79,7 @@ class ListedRange:
                 yield codec, part
 
     async def _part(self, segments: Sequence[Stored]) -> tuple[Part, Part] | None:
-        planned = await _each(self._plan, segments)
+        planned = await ask_each(self._plan, segments)
         known = [one.outcome.kept for one in planned if one.outcome is not None and not one.lacking]
         kept = [segment for segment in known if segment is not None]
         self._tally.reused += len(kept)
@@ -151,14 +145,3 @@ class ListedRange:
 
 def _as_it_is(stored: Stored) -> Kept:
     return Kept(stored.cut.first_key, stored.cut.records, stored.documents, stored.sources)
-
-
-async def _each(call: Callable[[Item], Awaitable[Result]], items: Iterable[Item]) -> list[Result]:
-    """Return the results of `call` for all items in order, some at a time."""
-    slots = asyncio.Semaphore(STORE_CALLS_AT_ONCE)
-
-    async def one(item: Item) -> Result:
-        async with slots:
-            return await call(item)
-
-    return await asyncio.gather(*(one(item) for item in items))

@@ -1,4 +1,4 @@
-"""A Findings Ledger of made-up records, served over real gRPC behind the real guard; it can be told to misbehave."""
+"""A Findings Ledger of made-up records, served over real gRPC behind the real guard; it may misbehave."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from libs.common.segments.cut import Record, cut
 from libs.common.segments.frame import Frame, library_version, make_frame
 from libs.common.segments.plain import plain_documents, plain_sources
 from libs.common.settings import ServiceSettings
-from services.adapter_host.messages import KIND_NAMES
+from services.adapter_host.messages import KIND_NAMES, KIND_NUMBERS
 from services.adapter_host.sources.ledger import Ledger
 
 TENANT = "acme"
@@ -84,6 +84,46 @@ class Upstream(ledger_pb2_grpc.LedgerServiceServicer):
         frame, stored = make_frame(plain, self.level)
         self.frames[frame.stored_digest] = stored
         return frame_message(frame)
+
+    async def OpenSnapshot(  # noqa: N802 - named by the contract
+        self, request: ledger_pb2.OpenSnapshotRequest, context: Any
+    ) -> ledger_pb2.Snapshot:
+        del request, context
+        return ledger_pb2.Snapshot(id=SNAPSHOT, sequence=1, datasets=self._described())
+
+    async def ReleaseSnapshot(  # noqa: N802 - named by the contract
+        self, request: ledger_pb2.ReleaseSnapshotRequest, context: Any
+    ) -> ledger_pb2.ReleaseSnapshotResponse:
+        del context
+        _check(request.snapshot_id)
+        return ledger_pb2.ReleaseSnapshotResponse()
+
+    async def GetStatus(  # noqa: N802 - named by the contract
+        self, request: ledger_pb2.GetStatusRequest, context: Any
+    ) -> ledger_pb2.Status:
+        del request, context
+        return ledger_pb2.Status(
+            sequence=1, datasets=[ledger_pb2.DatasetStatus(dataset=each) for each in self._described()]
+        )
+
+    async def ListQuarantine(  # noqa: N802 - named by the contract
+        self, request: ledger_pb2.ListQuarantineRequest, context: Any
+    ) -> ledger_pb2.ListQuarantineResponse:
+        del request, context
+        return ledger_pb2.ListQuarantineResponse()
+
+    def _described(self) -> list[ledger_pb2.Dataset]:
+        return [
+            ledger_pb2.Dataset(
+                kind=KIND_NUMBERS[kind],
+                source=source,
+                records=len(records),
+                segments=len(self.segments[kind, source]) if self.lists_segments else 0,
+                plain_bytes=len(plain_documents(records)),
+                digest=sha256_digest(plain_documents(records)),
+            )
+            for (kind, source), records in sorted(self.datasets.items())
+        ]
 
     async def ListSegments(  # noqa: N802 - named by the contract
         self, request: ledger_pb2.ListSegmentsRequest, context: Any
@@ -191,14 +231,18 @@ def frame_message(frame: Frame) -> ledger_pb2.Frame:
     )
 
 
-@asynccontextmanager
-async def served(upstream: Upstream, folder: Path) -> AsyncIterator[Ledger]:
-    """Serve an upstream and return a client of it; `folder` is for keys and tokens."""
+def _write_keys(folder: Path) -> None:
     issuer = TokenIssuer.create("https://issuer.test", "export-center")
     now = int(time.time())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "jwks").write_text(issuer.jwks())
     (folder / "token").write_text(issuer.issue("adapter_host", ["*"], [SERVICE], now, now + 600))
+
+
+@asynccontextmanager
+async def served(upstream: Upstream, folder: Path) -> AsyncIterator[Ledger]:
+    """Serve an upstream and return a client of it; `folder` is for keys and tokens."""
+    _write_keys(folder)
     settings = ServiceSettings(
         blobs_url="", jwks_file=str(folder / "jwks"), token_issuer="https://issuer.test"
     )

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import pairwise
 
 import click
 
@@ -73,10 +74,8 @@ def _show(failure: CommandFailed, arguments: Sequence[str]) -> int:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Say whether JSON was asked for, even where the command line as a whole cannot be parsed."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return "--json" in arguments or any(
-        first == "--format=json" or (first, second) == ("--format", "json") for first, second in pairs
-    )
+    short = "--json" in arguments or "--format=json" in arguments
+    return short or ("--format", "json") in pairwise(arguments)
 
 
 def _usage(error: click.ClickException) -> CommandFailed:

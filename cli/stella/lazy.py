@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+HELP_OPTIONS = ["-h", "--help"]
 _KEEP = "\b"  # click's sign for lines that stay as they are
 
 
@@ -24,7 +26,8 @@ class Leaf:
         module, _, attribute = self.place.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
-        command.help = keep_examples(command.help or "")
+        command.context_settings.setdefault("help_option_names", HELP_OPTIONS)
+        command.help = keep_examples(inspect.cleandoc(command.help or ""))
         return command
 
 
@@ -49,7 +52,7 @@ class LazyGroup(click.Group):
         super().__init__(
             name,
             help=keep_examples(f"{branch.summary}\n\n{branch.help}"),
-            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+            context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
             **settings,
         )
         self.branch = branch

@@ -1,4 +1,4 @@
-"""Ties a child's life to its parent's: when the parent dies, in whatever way, the kernel signals the child."""
+"""Ties a child to its parent: when the parent dies, in whatever way, the kernel signals the child."""
 
 from __future__ import annotations
 

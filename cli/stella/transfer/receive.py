@@ -26,7 +26,7 @@ from cli.stella.transfer.resume import (
     to_state,
 )
 
-CHUNK_BYTES = 1 << 20
+HASH_BYTES = 1 << 20
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 10.0
 MAX_IDLE_ATTEMPTS = 8  # attempts in a row that brought nothing: about half a minute
@@ -123,7 +123,7 @@ class Receiver:
             self._forget(part)
             return
         part.seek(0)
-        while chunk := part.read(CHUNK_BYTES):
+        while chunk := part.read(HASH_BYTES):
             self._hash.update(chunk)
             self._have += len(chunk)
             self._progress.move(self._have, self._whole.total, "checking what is there")
@@ -178,7 +178,7 @@ class Receiver:
                 assert whole is not None
                 self._whole = whole
                 write_whole(self._state, to_state(whole))
-            self._write(part, response.iter_raw(CHUNK_BYTES))
+            self._write(part, response.iter_raw())
         return True
 
     def _write(self, part: BinaryIO, chunks: Iterator[bytes]) -> None:

@@ -1,0 +1,38 @@
+"""A failure is what happened with its code, then what to do next."""
+
+from __future__ import annotations
+
+import json
+
+from cli.stella.exit_codes import ExitCode
+from cli.stella.failures import CommandFailed
+from cli.stella.show import errors
+
+FAILURE = CommandFailed(
+    ExitCode.USAGE,
+    "ERR_EXPORT_INVALID",
+    "Field `spec.kind` is not valid: unknown.",
+    "Correct it.",
+    details=[{"field": "spec.kind", "description": "unknown\x1b[2J"}],
+    excerpt="line one",
+    trace_id="abc",
+)
+
+
+def test_people_get_sentence_details_and_hint() -> None:
+    assert errors.for_people(FAILURE) == (
+        "error: Field `spec.kind` is not valid: unknown. (ERR_EXPORT_INVALID)\n"
+        "  spec.kind: unknown\\x1b[2J\n"
+        "  | line one\n"
+        "hint: Correct it.\n"
+    )
+
+
+def test_the_trace_id_is_shown_when_asked_for() -> None:
+    assert "trace: abc\n" in errors.for_people(FAILURE, trace=True)
+
+
+def test_machines_get_one_object_on_one_line() -> None:
+    text = errors.for_machines(FAILURE)
+    assert text.count("\n") == 1
+    assert json.loads(text)["error"]["traceId"] == "abc"

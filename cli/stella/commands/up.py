@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,19 @@ from libs.common.clock import now
 
 CONTEXT_NAME = "local"
 MAX_HOSTS = 64
+_SETTING = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def _settings(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        name, sign, content = value.partition("=")
+        if not sign or not _SETTING.fullmatch(name):
+            raise click.BadParameter(
+                f"{value!r} is not NAME=VALUE, as shard_bytes=65536.", context, parameter
+            )
+        found[name] = content
+    return found
 
 
 @click.command()
@@ -32,6 +46,8 @@ MAX_HOSTS = 64
               help="File with its administrator's password.")  # fmt: skip
 @click.option("--nats-url", default="", metavar="URL", help="NATS to use instead of an own one.")
 @click.option("--blobs-url", default="", metavar="URL", help="Store: file:///…, s3://…, gs://… or az://…")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", callback=_settings,
+              help="Setting for every service that has it; repeat for several.")  # fmt: skip
 def up(
     data: Path | None,
     http: int | None,
@@ -40,6 +56,7 @@ def up(
     database_password_file: Path | None,
     nats_url: str,
     blobs_url: str,
+    settings: dict[str, str],
 ) -> int:
     """Run the whole suite on this machine.
 
@@ -51,7 +68,9 @@ def up(
       stella up --data ./suite --http 8480 --hosts 2
     """
     place = DataDir((data or default_data(os.environ)).absolute())
-    wishes = Wishes(place.root, http, hosts, database_url, database_password_file, nats_url, blobs_url)
+    wishes = Wishes(
+        place.root, http, hosts, database_url, database_password_file, nats_url, blobs_url, settings
+    )
     check_wishes(wishes)
     os.umask(0o077)  # for the children too: what they write is for their owner
     place.make()

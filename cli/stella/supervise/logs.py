@@ -41,11 +41,12 @@ class RotatingLog:
         self._file.close()
 
 
-def tail(path: Path, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a log."""
+def tail(path: Path, lines: int = TAIL_LINES, since: int = 0) -> str:
+    """Return the last lines of a log, none before byte `since` while the file is that long."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            size = path.stat().st_size
+            file.seek(max(since if since <= size else 0, size - TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return ""

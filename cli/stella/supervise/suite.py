@@ -40,6 +40,7 @@ class Layout:
     nats_url: str
     blobs_url: str
     environment: Mapping[str, str]  # of this process
+    settings: Mapping[str, str]  # what the user sets for all services
 
     def address(self, name: str) -> str:
         """Return host and port of a door."""
@@ -195,8 +196,8 @@ def _environment(layout: Layout, service: str, settings: Mapping[str, str]) -> d
     environment = clean_environment(layout.environment)
     if service in BUS_SERVICES:
         environment |= _bus_settings(layout, service)
-    environment |= {f"{SETTING_PREFIX}{key.upper()}": value for key, value in {**common, **settings}.items()}
-    return environment
+    chosen = {**layout.settings, **common, **settings}
+    return environment | {f"{SETTING_PREFIX}{name.upper()}": value for name, value in chosen.items()}
 
 
 def _bus_settings(layout: Layout, user: str) -> dict[str, str]:

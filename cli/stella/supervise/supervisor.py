@@ -25,14 +25,14 @@ KILL_SECONDS = 2.0
 Observer = Callable[["Keeper", str], None]
 
 
-def failed_start(program: Program, reason: str) -> CommandFailed:
-    """Return the failure of a start, with the last that the process said."""
+def failed_start(program: Program, reason: str, since: int) -> CommandFailed:
+    """Return the failure of a start, with the last that the process said from byte `since` of its log on."""
     return CommandFailed(
         ExitCode.UNEXPECTED,
         Code.START,
         f"{program.name} {reason}",
         f"Above are the last lines of its log; the whole log is {program.log}.",
-        excerpt=tail(program.log),
+        excerpt=tail(program.log, since=since),
     )
 
 
@@ -46,6 +46,7 @@ class Keeper:
         self.restarts = 0
         self._observer = observer
         self._log = RotatingLog(program.log)
+        self._begin = program.log.stat().st_size
         self._process: Process | None = None
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -63,7 +64,7 @@ class Keeper:
             self._task.result()
         elif waiter not in done:
             self._set(State.FAILED, "")
-            raise failed_start(self.program, f"is not ready after {duration(START_SECONDS)}")
+            raise failed_start(self.program, f"is not ready after {duration(START_SECONDS)}", self._begin)
 
     async def _keep(self) -> None:
         backoff = Backoff()
@@ -78,7 +79,7 @@ class Keeper:
             deaths += 1
             if not self._ready.is_set() and deaths >= FIRST_DEATHS:
                 self._set(State.FAILED, "")
-                raise failed_start(self.program, process.how())
+                raise failed_start(self.program, process.how(), self._begin)
             wait = backoff.after(lived)
             self.restarts += 1
             self._set(State.RESTARTING, f"{process.how()}; starting it again in {duration(wait)}")
@@ -92,7 +93,7 @@ class Keeper:
             self._process = Process(self.program, self._log)
         except OSError as error:
             self._set(State.FAILED, "")
-            raise failed_start(self.program, f"cannot be started: {error}") from error
+            raise failed_start(self.program, f"cannot be started: {error}", self._begin) from error
         self.pid = self._process.pid
         self._set(State.STARTING, "")
         return self._process
@@ -187,6 +188,7 @@ class Supervisor:
     async def do(self, program: Program) -> None:
         """Run a program to its end; raise unless it succeeds."""
         log = RotatingLog(program.log)
+        begin = program.log.stat().st_size
         try:
             process = Process(program, log)
             self._processes.append(process)
@@ -199,7 +201,7 @@ class Supervisor:
         finally:
             log.close()
         if process.returncode != 0:
-            raise failed_start(program, process.how())
+            raise failed_start(program, process.how(), begin)
 
     async def stop(self, groups: Sequence[Sequence[Keeper]]) -> None:
         """End the programs group by group, each group at once."""

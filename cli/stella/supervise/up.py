@@ -8,7 +8,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Wishes:
     database_password_file: Path | None = None
     nats_url: str = ""
     blobs_url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Suite:
@@ -99,6 +100,7 @@ class Suite:
             wishes.nats_url or f"nats://{ports.LOOPBACK}:{chosen['nats']}",
             wishes.blobs_url or f"file://{data.blobs.absolute()}",
             environment,
+            wishes.settings,
         )
 
     def _admin_password_file(self) -> Path:

@@ -29,5 +29,10 @@ def test_the_tail_is_the_last_lines(tmp_path: Path) -> None:
     assert tail(tmp_path / "x.log", 2) == "98\n99"
 
 
+def test_the_tail_leaves_out_what_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(b"old\nnew\n")
+    assert (tail(tmp_path / "x.log", since=4), tail(tmp_path / "x.log", since=99)) == ("new", "old\nnew")
+
+
 def test_a_log_that_is_not_there_has_no_tail(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == ""

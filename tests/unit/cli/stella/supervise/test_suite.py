@@ -32,6 +32,7 @@ def layout(tmp_path: Path) -> suite.Layout:
         "nats://127.0.0.1:9001",
         f"file://{tmp_path}/blobs",
         PARENT,
+        {"log_level": "debug"},
     )
 
 
@@ -66,6 +67,15 @@ def test_every_service_takes_its_settings(layout: suite.Layout) -> None:
         known = {f"EXPORT_{field.name.upper()}" for field in dataclasses.fields(kind)}
         given = {name for name in program.environment if name.startswith("EXPORT_")}
         assert given - known == set(), program.name
+
+
+def test_a_setting_of_the_user_reaches_every_service_and_takes_no_place_of_ours(
+    layout: suite.Layout,
+) -> None:
+    layout = dataclasses.replace(layout, settings={"log_level": "debug", "jwks_file": "/elsewhere"})
+    for program in [*suite.service_programs(layout), suite.gateway_program(layout)]:
+        assert program.environment["EXPORT_LOG_LEVEL"] == "debug"
+        assert program.environment["EXPORT_JWKS_FILE"] == str(layout.data.jwks)
 
 
 def test_nothing_of_the_users_own_server_or_settings_is_passed_on(layout: suite.Layout) -> None:

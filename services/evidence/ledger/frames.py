@@ -69,10 +69,13 @@ def read(segment: Segment, stored: tuple[bytes, bytes, bytes]) -> list[Record]:
     ledger = split_lines(decompress(stored[2], segment.ledger.plain_bytes))
     if not len(documents) == len(sources) == len(ledger) == segment.records:
         raise BadSegment(f"its frames hold {len(documents)}, {len(sources)} and {len(ledger)} lines")
-    return [
+    records = [
         Record(key_of(source), document, source, line, _ledger_line.decode(line).t)
         for document, source, line in zip(documents, sources, ledger, strict=True)
     ]
+    if (records[0].key, records[-1].key) != (segment.first_key, segment.last_key):
+        raise BadSegment("its frames hold other keys than those that it is listed with")
+    return records
 
 
 def keys(segment: Segment, stored: bytes) -> list[bytes]:

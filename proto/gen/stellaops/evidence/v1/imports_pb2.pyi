@@ -110,7 +110,7 @@ class ImportSpec(_message.Message):
     """Validate and count without changing the ledger."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """Time of the evidence, where its documents do not say."""
+        """Time of the evidence; absent: the newest time that its documents state."""
 
     def __init__(
         self,

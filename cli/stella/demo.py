@@ -111,9 +111,12 @@ class Demo:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                return str(json.loads(self.data.ready.read_bytes())["url"])
+                ready = json.loads(self.data.ready.read_bytes())
             except FileNotFoundError:
-                time.sleep(_LOOK_SECONDS)
+                ready = {}
+            if ready.get("pid") == process.pid:
+                return str(ready["url"])
+            time.sleep(_LOOK_SECONDS)
         say(tail(log, 40))
         say(f"error: the suite did not start; what it said is in {log}")
         raise StepFailed(process.returncode or int(ExitCode.UNEXPECTED))

@@ -62,14 +62,16 @@ class Board:
             from rich.live import Live  # noqa: PLC0415 - the same
 
             console = Console(file=self._talk, highlight=False)
+            # Drawn at each change and not by a thread: a process that starts others had best have one alone.
             self._moving = Live(
-                console=console, get_renderable=self._rich_table, transient=True, refresh_per_second=8
+                console=console, get_renderable=self._rich_table, transient=True, auto_refresh=False
             )
             self._moving.start()
 
     def changed(self, keeper: Keeper, message: str) -> None:
         """Take notice of a change; a line is written where it is news and no table shows it."""
         if self._moving is not None:
+            self._moving.refresh()
             return
         if keeper.state in (State.READY, State.RESTARTING, State.FAILED, State.STOPPED) and (
             message or not self._up

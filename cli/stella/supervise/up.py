@@ -60,6 +60,7 @@ class Suite:
         observer: Observer,
     ) -> None:
         self.data = DataDir(wishes.data)
+        self.data.ready.unlink(missing_ok=True)  # of one that was killed
         self._wishes = wishes
         self._clock = clock
         self._issuer = make_issuer(self.data)

@@ -48,6 +48,23 @@ def stella(*arguments: str | Path, config: Path, **environment: str) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
+@contextlib.contextmanager
+def stella_running(*arguments: str | Path, config: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a command line in a process of its own; it is ended at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli.stella", *map(str, arguments)],
+        cwd=REPOSITORY,
+        env={**os.environ, "STELLA_CONFIG": str(config)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def stella_process(*arguments: str | Path, config: Path, **environment: str) -> Ended:
     """Run a command line in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("STELLA_")}

@@ -12,7 +12,7 @@ import click
 
 from cli.stella.context import Context, config_path, load_config, save_config
 from cli.stella.exit_codes import ExitCode
-from cli.stella.show.board import Board
+from cli.stella.supervise.board import Board
 from cli.stella.supervise.credentials import FIRST_TENANT
 from cli.stella.supervise.data_dir import DataDir, Lock, default_data
 from cli.stella.supervise.up import FIRST_TOKEN, Suite, Wishes, check_wishes

@@ -207,6 +207,13 @@ def test_start_with_wait_ends_well_when_the_run_does(call: Call) -> None:
     assert server.requests[0].json == {"profile": "nightly"}
 
 
+def test_waiting_ends_when_the_time_is_over_and_the_run_goes_on(call: Call) -> None:
+    with serving({("GET", f"/api/export/runs/{RUN}/events"): broken_stream}) as server:
+        ended = call(server, "export", "run", "watch", RUN, "--timeout", "0s")
+    assert ended.code == 10
+    assert "it goes on" in ended.err
+
+
 def ndjson(*documents: Any) -> Callable[[Answering, Request], None]:
     body = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
     return lambda connection, _: connection.give(200, body, Content_Type="application/x-ndjson")

@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import json
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from tests.kit.answers import Answering, Answers, Request, answering
 from tests.kit.bundles import make_bundle, tar_of
-from tests.kit.stella import Ended, stella
+from tests.kit.stella import Ended, stella, stella_running
 
 RUN = "01hzz0000-aaaaaaaaaaa"
 EXPORT = "e" * 40
@@ -210,6 +212,36 @@ def test_what_is_no_bundle_is_not_unpacked(server: Answers, offer: Offer, tmp_pa
     offer.content = b"no tar at all"
     assert download(server, tmp_path, "--extract").code == 6
     assert left(tmp_path) == [f"{EXPORT}.tar"]
+
+
+def test_an_interrupted_download_keeps_its_part(tmp_path: Path) -> None:
+    sent, released = threading.Event(), threading.Event()
+
+    def stall(connection: Answering, request: Request) -> None:
+        if not request.path.endswith("/bundle"):
+            connection.give_json({"exportId": EXPORT})
+            return
+        connection.send_response(200)
+        connection.send_header("ETag", Offer().etag)
+        connection.send_header("Content-Length", str(len(BUNDLE)))
+        connection.end_headers()
+        connection.wfile.write(BUNDLE[:5000])
+        connection.wfile.flush()
+        sent.set()
+        released.wait(60)
+
+    part = tmp_path / f"{EXPORT}.tar.part"
+    with answering(stall) as server:
+        command = ["export", "download", RUN, "-o", f"{tmp_path}/", "--server", server.url]
+        with stella_running(*command, config=tmp_path / "config.json") as process:
+            assert sent.wait(60)
+            while not (tmp_path / f"{EXPORT}.tar.part.json").exists():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            released.set()
+    assert (process.returncode, "ERR_STELLA_INTERRUPTED" in err) == (130, True)
+    assert part.read_bytes() == BUNDLE[: part.stat().st_size]
 
 
 def test_one_file_of_a_bundle_can_be_fetched(server: Answers, tmp_path: Path) -> None:

@@ -42,10 +42,11 @@ NAMES: tuple[Path, ...] = (
     ("matches", EACH, "artifact", "name"),  # Grype
     ("results", EACH, "packages", EACH, "package", "name"),  # OSV-Scanner
 )
-ECOSYSTEMS: tuple[Path, ...] = (
-    ("affected", EACH, "package", "ecosystem"),  # OSV
-    ("results", EACH, "packages", EACH, "package", "ecosystem"),  # OSV-Scanner
+PACKAGES: tuple[Path, ...] = (  # stated by `ecosystem` and `name`
+    ("affected", EACH, "package"),  # OSV
+    ("results", EACH, "packages", EACH, "package"),  # OSV-Scanner
 )
+ECOSYSTEMS: tuple[Path, ...] = tuple((*path, "ecosystem") for path in PACKAGES)
 TIMES: tuple[Path, ...] = (
     ("modified",),  # OSV
     ("cveMetadata", "dateUpdated"),  # CVE JSON 5
@@ -65,10 +66,13 @@ TIMES: tuple[Path, ...] = (
 
 def texts_at(document: object, paths: tuple[Path, ...]) -> Iterator[str]:
     """Yield every text that stands at one of the paths."""
+    return (value for value in values_at(document, paths) if isinstance(value, str))
+
+
+def values_at(document: object, paths: tuple[Path, ...]) -> Iterator[object]:
+    """Yield everything that stands at one of the paths."""
     for path in paths:
-        for value in _values_at(document, path):
-            if isinstance(value, str):
-                yield value
+        yield from _values_at(document, path)
 
 
 def _values_at(document: object, path: Path) -> list[object]:

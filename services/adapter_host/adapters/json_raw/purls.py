@@ -68,6 +68,23 @@ def forms(purl: str) -> tuple[str, str, str]:
     return purl, plain, plain[:at] if at > slash + 1 else plain
 
 
+def types_of(ecosystem: str) -> tuple[str, ...]:
+    """Return the types, as `ecosystems_of` does, that package URLs have for an ecosystem or a form of it."""
+    kind = TYPE_OF_ECOSYSTEM.get(ecosystem.split(":", 1)[0], "")
+    if not kind:
+        return ()
+    return (kind.split("/", 1)[0], kind) if "/" in kind else (kind,)
+
+
+def purl_of(ecosystem: str, name: str) -> str:
+    """Return the package URL of a package without one, or nothing where its ecosystem has no type."""
+    types = types_of(ecosystem)
+    if not types:
+        return ""
+    path = name.replace(":", "/") if types[-1] == "maven" else name
+    return f"{SCHEME}{types[-1]}/{path}"
+
+
 def ecosystems_of(purl: str) -> tuple[str, ...]:
     """Return the type, and for a distribution's package also `type/distribution`; nothing if malformed."""
     kind, path = _split(purl)

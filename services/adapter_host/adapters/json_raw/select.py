@@ -6,7 +6,7 @@ taken. Comparisons are exact, and case counts: names of packages differ by case 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +15,15 @@ import msgspec
 from libs.common.canon.encode import encode
 from libs.common.digests import sha256_digest
 from services.adapter_host.adapters.base import Batch
-from services.adapter_host.adapters.json_raw.facts import ECOSYSTEMS, IDS, NAMES, TIMES, texts_at
+from services.adapter_host.adapters.json_raw.facts import (
+    ECOSYSTEMS,
+    IDS,
+    NAMES,
+    PACKAGES,
+    TIMES,
+    texts_at,
+    values_at,
+)
 from services.adapter_host.adapters.json_raw.patterns import Patterns
 from services.adapter_host.adapters.json_raw.purls import (
     SCHEME,
@@ -23,7 +31,9 @@ from services.adapter_host.adapters.json_raw.purls import (
     ecosystems_of,
     forms,
     name_of,
+    purl_of,
     purls_in,
+    types_of,
 )
 from services.adapter_host.adapters.json_raw.times import instant
 from services.adapter_host.selection import Selection
@@ -150,22 +160,37 @@ def _ecosystems(entries: tuple[str, ...]) -> Rule:
         if _ECOSYSTEM not in record.line:
             return False
         stated = texts_at(record.document, ECOSYSTEMS)
-        return any(name in names or name.startswith(prefixes) for name in stated)
+        return any(
+            name in names or name.startswith(prefixes) or not types.isdisjoint(types_of(name))
+            for name in stated
+        )
 
     return rule
 
 
 def _packages(entries: tuple[str, ...]) -> Rule:
-    purls = Patterns([unquote(entry) for entry in entries if entry.startswith(SCHEME)])
+    wanted = [unquote(entry) for entry in entries if entry.startswith(SCHEME)]
+    purls = Patterns(wanted)
     names = Patterns([entry for entry in entries if not entry.startswith(SCHEME)])
 
     def rule(record: Record) -> bool:
         found = record.purls()
         if any(purls.match_any(forms(purl)) or _names_match(names, purl) for purl in found):
             return True
+        if wanted and _ECOSYSTEM in record.line and purls.match_any(_purls_of_packages(record.document)):
+            return True
         return names.may_match_in(record.line) and names.match_any(texts_at(record.document, NAMES))
 
     return rule
+
+
+def _purls_of_packages(document: object) -> Iterator[str]:
+    """Yield the package URLs of packages that are stated by ecosystem and name."""
+    for package in values_at(document, PACKAGES):
+        if isinstance(package, dict):
+            ecosystem, name = package.get("ecosystem"), package.get("name")
+            if isinstance(ecosystem, str) and isinstance(name, str):
+                yield purl_of(ecosystem, name)
 
 
 def _names_match(names: Patterns, purl: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libs.common.canon.encode import encode
-from services.adapter_host.adapters.json_raw.purls import ecosystems_of, forms, name_of, purls_in
+from services.adapter_host.adapters.json_raw.purls import ecosystems_of, forms, name_of, purl_of, purls_in
 
 
 def test_every_text_that_is_a_package_url_is_found() -> None:
@@ -63,3 +63,16 @@ def test_a_name_is_spelled_as_its_ecosystem_does(purl: str, name: str) -> None:
 )
 def test_a_type_tells_the_ecosystem(purl: str, ecosystems: tuple[str, ...]) -> None:
     assert ecosystems_of(purl) == ecosystems
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name", "purl"),
+    [
+        ("Go", "golang.org/x/net", "pkg:golang/golang.org/x/net"),
+        ("Maven", "org.apache:log4j", "pkg:maven/org.apache/log4j"),
+        ("AlmaLinux:9", "openssl", "pkg:rpm/almalinux/openssl"),
+        ("OSS-Fuzz", "zlib", ""),
+    ],
+)
+def test_a_package_by_ecosystem_and_name_has_a_package_url(ecosystem: str, name: str, purl: str) -> None:
+    assert purl_of(ecosystem, name) == purl

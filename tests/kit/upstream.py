@@ -231,7 +231,8 @@ def frame_message(frame: Frame) -> ledger_pb2.Frame:
     )
 
 
-def _write_keys(folder: Path) -> None:
+def write_keys(folder: Path) -> None:
+    """Write the public keys of an issuer, and a service token of it, into a folder."""
     issuer = TokenIssuer.create("https://issuer.test", "export-center")
     now = int(time.time())
     folder.mkdir(parents=True, exist_ok=True)
@@ -242,7 +243,7 @@ def _write_keys(folder: Path) -> None:
 @asynccontextmanager
 async def served(upstream: Upstream, folder: Path) -> AsyncIterator[Ledger]:
     """Serve an upstream and return a client of it; `folder` is for keys and tokens."""
-    _write_keys(folder)
+    write_keys(folder)
     settings = ServiceSettings(
         blobs_url="", jwks_file=str(folder / "jwks"), token_issuer="https://issuer.test"
     )

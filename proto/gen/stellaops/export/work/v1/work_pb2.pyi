@@ -394,7 +394,7 @@ class Segment(_message.Message):
     STORED_DIGEST_FIELD_NUMBER: _builtins.int
     STORED_BYTES_FIELD_NUMBER: _builtins.int
     first_key: _builtins.bytes
-    """First key of the segment as it was cut from the evidence (UTF-8)."""
+    """First key of what is left of the segment (UTF-8)."""
     records: _builtins.int
     """Records in it."""
     plain_digest: _builtins.str

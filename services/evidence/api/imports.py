@@ -14,7 +14,7 @@ from stellaops.evidence.v1.imports_pb2_grpc import ImportServiceServicer
 from stellaops.export.v1.selectors_pb2 import RECORD_KIND_UNSPECIFIED
 
 from libs.common.clock import Clock
-from libs.common.errors import InvalidField
+from libs.common.errors import InvalidField, Unavailable
 from libs.common.rpc.identity import current_caller
 from libs.common.segments.merge import Tally
 from services.evidence.api import contract
@@ -25,6 +25,7 @@ from services.evidence.ledger.importer import Importer, Outcome, Spec
 from services.evidence.values import DatasetName
 
 PROGRESS_SECONDS = 0.5  # often enough for a bar that moves
+STALL_SECONDS = 60.0  # an import takes one of few slots: who sends nothing for so long loses it
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,8 +33,11 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class Imports(ImportServiceServicer):
     """Changes of the caller's tenant; scopes stand in libs/common/rpc/access.py."""
 
-    def __init__(self, importer: Importer, deleter: Deleter, clock: Clock) -> None:
+    def __init__(
+        self, importer: Importer, deleter: Deleter, clock: Clock, stall_seconds: float = STALL_SECONDS
+    ) -> None:
         """Take who does the work."""
+        self._stall_seconds = stall_seconds
         self._importer = importer
         self._deleter = deleter
         self._clock = clock
@@ -45,7 +49,8 @@ class Imports(ImportServiceServicer):
         caller = current_caller()
         spec = self._spec(await anext(aiter(request_iterator), imports_pb2.ImportRequest()), caller.subject)
         account = Account()
-        work = asyncio.create_task(self._importer.run(caller.tenant, spec, _parts(request_iterator), account))
+        parts = _parts(_lively(request_iterator, self._stall_seconds))
+        work = asyncio.create_task(self._importer.run(caller.tenant, spec, parts, account))
         try:
             while not (await asyncio.wait([work], timeout=PROGRESS_SECONDS))[0]:
                 yield _progress(account)
@@ -88,6 +93,23 @@ class Imports(ImportServiceServicer):
         keys = [key.encode() for key in request.keys]
         sequence, removed = await self._deleter.run(caller.tenant, caller.subject, name, keys)
         return imports_pb2.DeleteRecordsResponse(sequence=sequence, removed=removed)
+
+
+async def _lively(
+    requests: AsyncIterator[imports_pb2.ImportRequest], stall_seconds: float
+) -> AsyncIterator[imports_pb2.ImportRequest]:
+    """Pass requests on, and give up on a sender that sends none."""
+    remaining = aiter(requests)
+    while True:
+        try:
+            async with asyncio.timeout(stall_seconds):
+                request = await anext(remaining)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            reason = f"no byte arrived for {stall_seconds:g} seconds"
+            raise Unavailable(dependency="the sender of the import", reason=reason) from error
+        yield request
 
 
 async def _parts(requests: AsyncIterator[imports_pb2.ImportRequest]) -> AsyncIterator[FileBegins | bytes]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from libs.common.clock import Clock
+from libs.common.log import unit_of_work
 from libs.common.segments.merge import Change, Tally
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.gather import Account, Gathering
@@ -25,6 +28,8 @@ from services.evidence.times import text
 from services.evidence.values import DatasetName, DatasetVersion, Segment
 
 FILES_A_STATEMENT = 5000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +67,34 @@ class Outcome:
 
 
 class Importer:
-    """Runs imports, a few at a time; where one more must wait, so does its stream of bytes."""
+    """Runs imports, a few at a time and one for each tenant; while one waits, so does its stream of bytes."""
 
     def __init__(self, transactions: Transactions, pools: Pools, clock: Clock, concurrency: int) -> None:
         self._transactions = transactions
         self._pools = pools
         self._clock = clock
         self._slots = asyncio.Semaphore(concurrency)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(
         self, tenant: str, spec: Spec, parts: AsyncIterator[FileBegins | bytes], account: Account
     ) -> Outcome:
         """Import what `parts` bring; `account` shows how far it is."""
-        async with self._slots:
-            with tempfile.TemporaryDirectory(prefix="export-import-") as folder:
-                reading = Reading(spec.kind, spec.id_field, spec.key, spec.uri_prefix, self._clock())
-                gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
-                bridge = Bridge(self._pools.imports)
-                await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
-                return await self._merge(tenant, spec, gathering, account)
+        async with self._turns[tenant], self._slots:
+            with unit_of_work(_log, "import", tenant=tenant, actor=spec.actor) as line:
+                outcome = await self._run(tenant, spec, parts, account)
+                line.update(_line(outcome, account))
+            return outcome
+
+    async def _run(
+        self, tenant: str, spec: Spec, parts: AsyncIterator[FileBegins | bytes], account: Account
+    ) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix="export-import-") as folder:
+            reading = Reading(spec.kind, spec.id_field, spec.key, spec.uri_prefix, self._clock())
+            gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
+            bridge = Bridge(self._pools.imports)
+            await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
+            return await self._merge(tenant, spec, gathering, account)
 
     async def _merge(self, tenant: str, spec: Spec, gathering: Gathering, account: Account) -> Outcome:
         outcome = Outcome()
@@ -155,6 +169,20 @@ async def _settle_quarantine(transaction: Transaction, spec: Spec, account: Acco
             connection, tenant, spec.source, files[start : start + FILES_A_STATEMENT]
         )
     await quarantine.add(connection, tenant, account.refused, transaction.moment)
+
+
+def _line(outcome: Outcome, account: Account) -> dict[str, object]:
+    total = outcome.total
+    return {
+        "sequence": outcome.sequence,
+        "bytes": account.budget.received,
+        "plain_bytes": account.budget.plain,
+        "records": account.records,
+        "added": total.added,
+        "updated": total.updated,
+        "removed": total.removed,
+        "quarantined": sum(outcome.quarantined.values()),
+    }
 
 
 def _entry(spec: Spec, outcome: Outcome, account: Account) -> imports.Entry:

@@ -44,6 +44,8 @@ class Sweeper:
         total = 0
         while forgotten := await self._sweep_some(tenant):
             total += forgotten
+        if total:
+            _log.info("swept", extra={"fields": {"tenant": tenant, "segments": total}})
         return total
 
     async def _sweep_some(self, tenant: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -102,7 +103,7 @@ async def doors(ledger: TestLedger, tmp_path: Path) -> AsyncIterator[Doors]:
     server = Server(
         ServiceSettings(blobs_url="", jwks_file=str(tmp_path / "jwks"), token_issuer="https://issuer.test")
     )
-    imports = Imports(ledger.importer, ledger.deleter, ledger.clock)
+    imports = Imports(ledger.importer, ledger.deleter, ledger.clock, stall_seconds=0.5)
     add_ImportServiceServicer_to_server(imports, server.grpc)
     add_LedgerServiceServicer_to_server(Ledger(ledger.reader), server.grpc)
     async with grpc.aio.insecure_channel(await server.start([])) as channel:
@@ -314,6 +315,15 @@ async def test_a_snapshot_of_another_tenant_is_not_there(doors: Doors) -> None:
         ledger_pb2.ReleaseSnapshotRequest(snapshot_id=snapshot.id, holder="run-1"), metadata=other
     )
     assert (await doors.open("run-1")).id == snapshot.id
+
+
+async def test_a_sender_that_sends_nothing_loses_its_slot(doors: Doors) -> None:
+    async def stuck() -> AsyncIterator[imports_pb2.ImportRequest]:
+        yield imports_pb2.ImportRequest(spec=imports_pb2.ImportSpec())
+        await asyncio.Event().wait()
+
+    assert await refused(doors.imports.Import(stuck(), metadata=IMPORT)) == "ERR_EXPORT_UNAVAILABLE"
+    assert (await doors.take(feed(1)))[-1].result.added == 1
 
 
 async def test_a_call_that_is_given_up_changes_nothing(doors: Doors) -> None:

@@ -1,0 +1,160 @@
+"""Finds the handler of a request, answers every error in one shape, logs one line for each request.
+
+It is the whole ASGI application of a door: no request goes past it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libs.common.clock import Clock
+from libs.common.errors import ExportError, Internal, MethodNotAllowed, NotFound, TooLarge
+from libs.common.http.answers import Refusal, Refused
+from libs.common.http.identity import trace_of
+from libs.common.log import unit_of_work
+
+# Twice the largest token; a browser's own headers stay under 4 KiB. The door itself stops reading at 64 KiB.
+MAX_HEADER_BYTES = 16 * 1024
+MAX_PATH_CHARACTERS = 2048  # the longest path in a bundle is 255; queries hold names and one page token
+_SHOWN_CHARACTERS = 120  # so much of a hostile path stands in an error
+_SERVER_ERROR = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way: what the path's variables hold, its trace id, and fields for its log line."""
+
+    request: Request
+    variables: Mapping[str, str]
+    trace: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and the paths it is for; GET answers HEAD as well. `label` names the route in logs."""
+
+    method: str
+    pattern: re.Pattern[str]
+    label: str
+    handler: Handler
+    quiet: bool = False  # probes come every few seconds and say nothing in a log
+
+    def takes(self, method: str) -> bool:
+        """Say whether the route answers `method`."""
+        return method == self.method or (method == "HEAD" and self.method == "GET")
+
+
+class Router:
+    """An ASGI application over routes; the first that matches is taken."""
+
+    def __init__(self, routes: Iterable[Route], clock: Clock) -> None:
+        """Take the routes in order."""
+        self._routes = tuple(routes)
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        trace = trace_of(request)
+        sending = _Sending(send)
+        try:
+            route, variables = self._find(request)
+        except ExportError as error:
+            await self._refuse(Refused(Refusal.of(error), _allow(error)), trace, scope, receive, sending)
+            return
+        call = Call(request, variables, trace)
+        if route.quiet:
+            await self._answer(route, call, receive, sending)
+            return
+        fields = {"method": request.method, "route": route.label, "trace": trace}
+        with unit_of_work(_log, "request", **fields) as line:
+            await self._answer(route, call, receive, sending)
+            line.update(call.fields, status=sending.status, bytes=sending.size)
+            if sending.status >= _SERVER_ERROR or not sending.complete:
+                line["outcome"] = "error"
+
+    def _find(self, request: Request) -> tuple[Route, Mapping[str, str]]:
+        if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
+            raise TooLarge(what="The header of the request", limit=f"{MAX_HEADER_BYTES} bytes")
+        path = request.scope["path"]
+        if len(path) + len(request.scope["query_string"]) > MAX_PATH_CHARACTERS:
+            raise TooLarge(what="The URL of the request", limit=f"{MAX_PATH_CHARACTERS} characters")
+        others: set[str] = set()
+        for route in self._routes:
+            found = route.pattern.fullmatch(path)
+            if found is None:
+                continue
+            if route.takes(request.method):
+                return route, found.groupdict()
+            others.add(route.method)
+        if others:
+            allowed = ", ".join(sorted(others | ({"HEAD"} if "GET" in others else set())))
+            raise MethodNotAllowed(path=path[:_SHOWN_CHARACTERS], method=request.method, allowed=allowed)
+        raise NotFound(resource="route", name=path[:_SHOWN_CHARACTERS])
+
+    async def _answer(self, route: Route, call: Call, receive: Receive, sending: _Sending) -> None:
+        scope = call.request.scope
+        try:
+            response = await route.handler(call)
+            await response(scope, receive, sending)
+        except ClientDisconnect:
+            call.fields["disconnected"] = True
+        except Refused as refused:
+            await self._refuse(refused, call.trace, scope, receive, sending)
+        except ExportError as error:
+            call.fields["error_code"] = error.code
+            await self._refuse(Refused(Refusal.of(error)), call.trace, scope, receive, sending)
+        except Exception:  # noqa: BLE001 - one answer for every error
+            _log.exception("request failed", extra={"fields": {"route": route.label, "trace": call.trace}})
+            fault = Internal(part=route.label, reason="an unexpected error")
+            await self._refuse(Refused(Refusal.of(fault)), call.trace, scope, receive, sending)
+
+    async def _refuse(
+        self, refused: Refused, trace: str, scope: Scope, receive: Receive, sending: _Sending
+    ) -> None:
+        """Answer the error; where the answer has begun, the connection ends without its end instead."""
+        if not sending.status:
+            response = refused.refusal.response(trace, self._clock(), refused.headers)
+            await response(scope, receive, sending)
+
+
+class _Sending:
+    """Sends on, counts, and gives every answer the headers that all have."""
+
+    __slots__ = ("_send", "complete", "size", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self.size = 0
+        self.complete = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            headers.append((b"x-content-type-options", b"nosniff"))
+            if not any(name.lower() == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": headers}
+        elif message["type"] == "http.response.body":
+            self.size += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
+        await self._send(message)
+
+
+def _allow(error: ExportError) -> dict[str, str]:
+    return {"Allow": error.details["allowed"]} if isinstance(error, MethodNotAllowed) else {}

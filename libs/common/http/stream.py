@@ -1,0 +1,89 @@
+"""Streams an answer in bounded memory: the next chunk is made when the last is on its way, and no sooner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+# A receiver that takes nothing for this long is gone or hostile; a slow link takes 1 MiB in far less.
+STALL_SECONDS = 300.0
+
+
+class Stream:
+    """An ASGI answer from an asynchronous generator, which is closed whenever the answer ends.
+
+    With `watch`, the client's leaving ends the answer at once; without, the request's body may still be read
+    elsewhere, and its reader sees the client leave.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        watch: bool = True,
+    ) -> None:
+        """Take what is to be sent."""
+        self._chunks = chunks
+        self._status = status
+        self._headers = [
+            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
+        ]
+        self._watch = watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send everything, or raise `ClientDisconnect`."""
+        del scope
+        async with contextlib.aclosing(self._chunks) as chunks:
+            if not self._watch:
+                await self._send_all(chunks, send)
+                return
+            sending = asyncio.create_task(self._send_all(chunks, send))
+            leaving = asyncio.create_task(_disconnected(receive))
+            try:
+                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (sending, leaving):
+                    task.cancel()
+                await asyncio.wait({sending, leaving})
+            if not sending.cancelled():
+                sending.result()
+            else:
+                raise ClientDisconnect
+
+    async def _send_all(self, chunks: AsyncGenerator[bytes, None], send: Send) -> None:
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        async for chunk in chunks:
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except TimeoutError as error:
+                raise ClientDisconnect from error
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Headers:
+    """An ASGI answer of a status and headers alone, as for HEAD and 304; no length is made up for them."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take what is to be sent."""
+        self._status = status
+        self._headers = [
+            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,104 @@
+"""Starts the distributor: deliveries from the bus, the gRPC door, the HTTP door for downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from stellaops.export.v1 import distributions_pb2
+from stellaops.export.v1.distributions_pb2_grpc import add_DistributionServiceServicer_to_server
+
+from libs.common import clock, settings
+from libs.common.blobs.store import Blobs
+from libs.common.bus.client import Bus
+from libs.common.db.engine import Database
+from libs.common.discover import discover
+from libs.common.errors import ExportError
+from libs.common.http.door import HttpDoor, Tls
+from libs.common.log import configure
+from libs.common.rpc.server import Server, serve
+from libs.common.rpc.tokens import TokenVerifier
+from services.distributor.api.distributions import Distributions
+from services.distributor.config import DistributorSettings
+from services.distributor.deliver import Deliveries
+from services.distributor.downloads import Downloads
+from services.distributor.drivers.base import Driver
+from services.distributor.files import application
+from services.distributor.intake import DistributeIntake
+from services.distributor.layouts import Layouts
+
+SERVICE = "distributor"
+BLOB_AREA = "exports"
+DRIVERS = "services.distributor.drivers"
+
+
+def main() -> int:
+    """Run until told to stop, and return the exit code."""
+    try:
+        configuration = settings.load(DistributorSettings)
+        configure(SERVICE, configuration.log_level)
+        asyncio.run(_run(configuration))
+    except ExportError as error:
+        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
+        return 1
+    return 0
+
+
+def drivers() -> dict[str, Driver]:
+    """Return every driver that has a folder."""
+    return discover(DRIVERS, "driver", "DRIVER", lambda driver: driver.name)
+
+
+async def _run(configuration: DistributorSettings) -> None:
+    database = Database(
+        configuration.database_url,
+        settings.read_secret("database_password_file", configuration.database_password_file),
+        SERVICE,
+    )
+    bus = await Bus.connect(
+        configuration.nats_url,
+        configuration.nats_user,
+        settings.read_secret("nats_password_file", configuration.nats_password_file),
+        SERVICE,
+    )
+    blobs = Blobs(configuration.blobs_url, BLOB_AREA)
+    layouts = Layouts(blobs)
+    downloads = Downloads(database, blobs, layouts)
+    installed = drivers()
+    intake = DistributeIntake(bus, Deliveries(database, blobs, layouts, installed, clock.now))
+    await intake.listen()
+    verifier = TokenVerifier.from_file(
+        configuration.jwks_file, configuration.token_issuer, configuration.token_audience
+    )
+    door = HttpDoor(
+        application(downloads, verifier, clock.now), configuration.http_listen, _tls(configuration)
+    )
+    await door.start()
+    server = Server(configuration)
+    add_DistributionServiceServicer_to_server(Distributions(database, downloads), server.grpc)
+
+    async def bus_check() -> None:
+        bus.check()
+
+    workers = [intake.worker(name, configuration.distribute_concurrency).run() for name in installed]
+    await serve(
+        server,
+        [distributions_pb2.DESCRIPTOR.services_by_name["DistributionService"].full_name],
+        [database.check, bus_check],
+        [door.run(), *workers],
+        [door.stop, bus.close, database.close],
+        configuration.ready_file,
+    )
+
+
+def _tls(configuration: DistributorSettings) -> Tls | None:
+    """Return the certificates between services: the door is for the gateway, and for nobody outside."""
+    if not configuration.tls_certificate_file:
+        return None
+    return Tls(
+        configuration.tls_certificate_file, configuration.tls_key_file, configuration.tls_authority_file
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

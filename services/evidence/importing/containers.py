@@ -52,7 +52,7 @@ class Opener:
 
     def _open(self, place: _Place, chunks: Iterator[bytes]) -> Iterator[Document | Refused]:
         self._budget.member()
-        if naming.is_companion(place.path):
+        if naming.is_accessory(place.path):
             return
         how = naming.opening(place.path)
         if how.compression:

@@ -1,4 +1,4 @@
-"""Reads file names: how a file is opened, which source and kind it belongs to, what is only a companion."""
+"""Reads file names: how a file is opened, which source and kind it belongs to, what is only an accessory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 COMPRESSIONS = {".zst": "zstd", ".gz": "gzip", ".tgz": "gzip", ".tzst": "zstd"}
 SHAPES = {".jsonl": "lines", ".ndjson": "lines", ".tar": "tar", ".tgz": "tar", ".tzst": "tar", ".zip": "zip"}
 # Files that publishers put beside documents; they hold no evidence of their own.
-COMPANIONS = (".asc", ".sig", ".sha256", ".sha512", ".md", ".txt", ".csv", ".html")
+ACCESSORIES = (".asc", ".sig", ".sha256", ".sha512", ".md", ".txt", ".csv", ".html")
 _STEM_ENDINGS = (*COMPRESSIONS, *SHAPES, ".json", ".jsonld", ".sarif")
 _FOLDER_KINDS = {
     "advisories": "advisory",
@@ -43,9 +43,9 @@ def opening(name: str) -> Opening:
     return Opening(compression, shape)
 
 
-def is_companion(name: str) -> bool:
+def is_accessory(name: str) -> bool:
     """Say whether a file only accompanies documents: a signature, a checksum, a text for people."""
-    return name.lower().endswith(COMPANIONS)
+    return name.lower().endswith(ACCESSORIES)
 
 
 def tidy(name: str) -> str:

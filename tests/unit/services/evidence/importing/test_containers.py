@@ -85,7 +85,7 @@ def test_files_frames_and_members_may_follow_one_another() -> None:
     assert [entry[3] for entry in contents(found)] == [b"[1,2]", b"[3,4]", b"[5]", b""]
 
 
-def test_companions_links_and_folders_are_passed_over() -> None:
+def test_accessories_links_and_folders_are_passed_over() -> None:
     archive = tarred(TWO | {"GO-1.json.asc": b"signature", "README.md": b"text"})
     assert len(opened({"a.tar": archive, "SHA256SUMS.txt": b"x"})) == len(TWO)
     link = tarfile.TarInfo("link.json")

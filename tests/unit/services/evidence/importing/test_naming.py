@@ -9,7 +9,7 @@ from services.evidence.importing.naming import (
     Opening,
     clean_source,
     folder_kind,
-    is_companion,
+    is_accessory,
     opening,
     source_name,
     tidy,
@@ -76,9 +76,9 @@ def test_a_folder_names_the_kind(path: str, expected: str) -> None:
     assert folder_kind(path) == expected
 
 
-def test_signatures_checksums_and_texts_are_companions() -> None:
-    assert all(map(is_companion, ["a.json.asc", "a.json.SHA256", "README.md", "changes.csv", "index.txt"]))
-    assert not any(map(is_companion, ["a.json", "a.jsonl.zst", "a.zip", "LICENSE"]))
+def test_signatures_checksums_and_texts_are_accessories() -> None:
+    assert all(map(is_accessory, ["a.json.asc", "a.json.SHA256", "README.md", "changes.csv", "index.txt"]))
+    assert not any(map(is_accessory, ["a.json", "a.jsonl.zst", "a.zip", "LICENSE"]))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import orjson
+
 
 def at_line(location: str, line: int) -> str:
     """Return the place of a line in a file; line 0 is the file itself."""
@@ -24,6 +26,11 @@ class Document:
     source: str
     line: int
     raw: bytes
+
+
+def write_source_line(digest: str, key: str, uri: str) -> bytes:
+    """Return what travels beside a record, in canonical form: texts under ASCII names need no more care."""
+    return orjson.dumps({"digest": digest, "key": key, "uri": uri})
 
 
 class ImportedRecord(NamedTuple):

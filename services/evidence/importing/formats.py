@@ -29,7 +29,7 @@ class Format:
     """
 
     name: str
-    marks: frozenset[str]
+    marks: tuple[str, ...]
     recognise: Callable[[Object], bool]
     kind: Callable[[Object], str]
     own_id: Callable[[Object], str]
@@ -156,7 +156,7 @@ def _is_osv(document: Object) -> bool:
 FORMATS = (
     Format(
         "CycloneDX",
-        frozenset({"bomFormat", "$schema"}),
+        ("bomFormat", "$schema"),
         _is_cyclonedx,
         _cyclonedx_kind,
         lambda document: text_at(document, "serialNumber"),
@@ -164,16 +164,16 @@ FORMATS = (
     ),
     Format(
         "SPDX 2",
-        frozenset({"spdxVersion", "SPDXID"}),
+        ("spdxVersion", "SPDXID"),
         _is_spdx,
         _always(SBOM),
         lambda document: text_at(document, "documentNamespace"),
         lambda document: (at(document, "creationInfo", "created"),),
     ),
-    Format("SPDX 3", frozenset({"@graph"}), _is_spdx3, _always(SBOM), _spdx3_id, _spdx3_times),
+    Format("SPDX 3", ("@graph",), _is_spdx3, _always(SBOM), _spdx3_id, _spdx3_times),
     Format(
         "OpenVEX",
-        frozenset({"@context"}),
+        ("@context",),
         _is_openvex,
         _always(VEX),
         lambda document: text_at(document, "@id"),
@@ -181,7 +181,7 @@ FORMATS = (
     ),
     Format(
         "CSAF 2.0",
-        frozenset({"document"}),
+        ("document",),
         _is_csaf,
         _csaf_kind,
         lambda document: text_at(document, "document", "tracking", "id"),
@@ -189,7 +189,7 @@ FORMATS = (
     ),
     Format(
         "CVE JSON 5",
-        frozenset({"cveMetadata"}),
+        ("cveMetadata",),
         _is_cve,
         _always(ADVISORY),
         lambda document: text_at(document, "cveMetadata", "cveId"),
@@ -197,7 +197,7 @@ FORMATS = (
     ),
     Format(
         "KEV",
-        frozenset({"cveID"}),
+        ("cveID",),
         _is_kev_entry,
         _always(ADVISORY),
         lambda document: text_at(document, "cveID"),
@@ -205,19 +205,17 @@ FORMATS = (
     ),
     Format(
         "Grype",
-        frozenset({"matches"}),
+        ("matches",),
         _is_grype,
         _always(FINDING),
         _no_id,
         lambda document: (at(document, "descriptor", "timestamp"),),
     ),
-    Format("SARIF", frozenset({"runs"}), _is_sarif, _always(FINDING), _no_id, _sarif_times),
-    Format(
-        "OSV-Scanner", frozenset({"results"}), _is_osv_scanner, _always(FINDING), _no_id, lambda _document: ()
-    ),
+    Format("SARIF", ("runs",), _is_sarif, _always(FINDING), _no_id, _sarif_times),
+    Format("OSV-Scanner", ("results",), _is_osv_scanner, _always(FINDING), _no_id, lambda _document: ()),
     Format(
         "OSV",
-        frozenset({"id"}),
+        ("id",),
         _is_osv,
         _always(ADVISORY),
         lambda document: text_at(document, "id"),
@@ -226,12 +224,15 @@ FORMATS = (
 )
 
 
+_MARKED = tuple((mark, known) for known in FORMATS for mark in known.marks)
+
+
 def recognise(document: object) -> Format | None:
     """Return the format of a document, or None."""
     if not isinstance(document, dict):
         return None
-    for known in FORMATS:
-        if not known.marks.isdisjoint(document) and known.recognise(document):
+    for mark, known in _MARKED:
+        if mark in document and known.recognise(document):
             return known
     return None
 

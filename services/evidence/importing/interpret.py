@@ -12,10 +12,9 @@ import msgspec
 
 from libs.common.canon.canonical import canonical
 from libs.common.canon.decode import Rejected
-from libs.common.canon.encode import encode
 from libs.common.digests import sha256_digest
 from services.evidence.importing import envelopes, formats, naming
-from services.evidence.importing.documents import Document, ImportedRecord, at_line
+from services.evidence.importing.documents import Document, ImportedRecord, at_line, write_source_line
 from services.evidence.importing.keys import PATH, NoKey, key_of
 from services.evidence.importing.limits import MAX_KEY_BYTES, MAX_URI_BYTES
 from services.evidence.times import newest
@@ -171,7 +170,7 @@ def _built(
     if len(uri.encode()) > MAX_URI_BYTES:
         raise NoKey("uri-too-long", f"its URI is longer than {MAX_URI_BYTES:,} bytes; shorten its path")
     digest = subject.digest or sha256_digest(subject.raw)
-    source_line = encode({"digest": digest, "key": key.decode(), "uri": uri})
+    source_line = write_source_line(digest, key.decode(), uri)
     return ImportedRecord(
         kind,
         subject.source,

@@ -22,7 +22,7 @@ class Bridge:
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self._is_stopped = threading.Event()
-        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns; when cancelled, stop it and wait until it has stopped."""
@@ -37,18 +37,31 @@ class Bridge:
             raise
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the event loop and return its result."""
-        self.check()
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        self._waiting.add(future)
-        if self._is_stopped.is_set():
-            future.cancel()
+        """Run a coroutine in the event loop and return its result; stopped work goes on once it has ended."""
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._loop.call_soon_threadsafe(self._start, coroutine, answer)
         try:
-            return future.result()
+            return answer.result()
         except concurrent.futures.CancelledError as error:
             raise Interrupted from error
-        finally:
-            self._waiting.discard(future)
+
+    def _start(self, coroutine: Coroutine[Any, Any, T], answer: concurrent.futures.Future[T]) -> None:
+        if self._is_stopped.is_set():
+            coroutine.close()
+            answer.cancel()
+            return
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(lambda ended: self._end(ended, answer))
+
+    def _end(self, task: asyncio.Task[T], answer: concurrent.futures.Future[T]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            answer.cancel()
+        elif (error := task.exception()) is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(task.result())
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Yield what an asynchronous iterator yields; nothing is asked for before it is wanted."""
@@ -68,5 +81,5 @@ class Bridge:
 
     def _stop(self) -> None:
         self._is_stopped.set()
-        for future in tuple(self._waiting):
-            future.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()

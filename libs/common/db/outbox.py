@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -69,12 +70,11 @@ class OutboxRelay:
                 continue
             if sent == BATCH:
                 continue
-            try:
-                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
-            finally:
-                self._wake.clear()
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the wake-up.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def _send_batch(self) -> int:
         async with self._database.system() as connection:

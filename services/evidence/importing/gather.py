@@ -10,13 +10,14 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
+from libs.common.errors import TooLarge
 from services.evidence.importing import naming
 from services.evidence.importing.containers import Opener
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.duplicates import settle
 from services.evidence.importing.incoming import FileBegins, files
 from services.evidence.importing.interpret import Reading, interpret
-from services.evidence.importing.limits import Budget
+from services.evidence.importing.limits import MAX_SOURCES, Budget
 from services.evidence.importing.sort import Sorter
 from services.evidence.values import DatasetName, Refused, file_of
 
@@ -25,7 +26,7 @@ MAX_KEPT_REFUSALS = 10_000  # a person reads none of more; all are counted
 
 @dataclass(slots=True)
 class Account:
-    """What an import has seen so far."""
+    """What an import has seen so far; `sources` are those of which it took a record."""
 
     budget: Budget = field(default_factory=Budget)
     records: int = 0
@@ -36,10 +37,16 @@ class Account:
     sources: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
+    def take(self, record: ImportedRecord) -> None:
+        """Count a record that is taken."""
+        self.records += 1
+        self.sources.add(record.source)
+        if len(self.sources) > MAX_SOURCES:
+            raise TooLarge(what="The number of sources in this import", limit=MAX_SOURCES)
+
     def put_aside(self, refused: Refused) -> None:
         """Count a document that is not taken, and keep it while there are not too many."""
         self.refusals[refused.reason] += 1
-        self.sources.add(refused.source)
         if len(self.refused) < MAX_KEPT_REFUSALS:
             self.refused.append(refused)
 
@@ -71,8 +78,7 @@ class Gathering:
         if isinstance(entry, Refused):
             self._account.put_aside(entry)
         else:
-            self._account.records += 1
-            self._account.sources.add(entry.source)
+            self._account.take(entry)
             self._sorter.add(entry)
 
     def datasets(self) -> Iterator[tuple[DatasetName, Iterator[ImportedRecord]]]:

@@ -10,6 +10,7 @@ MAX_DOCUMENT_BYTES = 64 * MIB  # the largest real SBOMs and CSAF files reach ten
 MAX_MEMBERS = (
     500_000  # OSV's archive of everything holds a few hundred thousand; a member costs memory in a zip
 )
+MAX_SOURCES = 500  # each dataset takes some statements in the one transaction
 MAX_PLAIN_BYTES = 64 << 30  # hundred times the whole public corpus; bounds the disk that sorting takes
 MAX_SPOOL_BYTES = 4 << 30  # a zip is kept on disk while it is read, since it can only be read from its end
 MAX_RATIO = 1000  # near-identical VEX documents reach 80:1; bombs start where this ends

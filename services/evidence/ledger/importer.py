@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from libs.common.clock import Clock
+from libs.common.errors import InvalidField
 from libs.common.log import unit_of_work
 from libs.common.segments.merge import Change, Tally
 from services.evidence.importing.documents import ImportedRecord
@@ -94,6 +95,7 @@ class Importer:
             gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
             bridge = Bridge(self._pools.imports)
             await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
+            _check_replacement(spec, account)
             return await self._merge(tenant, spec, gathering, account)
 
     async def _merge(self, tenant: str, spec: Spec, gathering: Gathering, account: Account) -> Outcome:
@@ -126,6 +128,14 @@ class Importer:
                 outcome.tallies[name] = await _apply(transaction, spec, name, iter(()))
 
 
+def _check_replacement(spec: Spec, account: Account) -> None:
+    """Refuse to replace a source by nothing: more likely a fault of the files than what is wanted."""
+    if spec.is_whole and not account.records:
+        raise InvalidField(
+            field="spec.mode", reason="no record could be taken, so replacing would delete the whole source"
+        )
+
+
 def _counted(imported: Iterable[ImportedRecord], account: Account) -> Iterator[ImportedRecord]:
     for record in imported:
         account.merged += 1
@@ -149,10 +159,9 @@ async def _apply(
 
 async def _left_out(transaction: Transaction, spec: Spec, account: Account) -> list[DatasetName]:
     """Return the datasets that a whole import of these sources may leave without any record."""
-    sources = {spec.source} if spec.source else account.sources
     return [
         name
-        for source in sorted(sources)
+        for source in sorted(account.sources)
         for name in await datasets.of_source(transaction.connection, transaction.tenant, source)
         if not spec.kind or name.kind == spec.kind
     ]
@@ -161,7 +170,7 @@ async def _left_out(transaction: Transaction, spec: Spec, account: Account) -> l
 async def _settle_quarantine(transaction: Transaction, spec: Spec, account: Account) -> None:
     """Put aside what this import refused, in place of what earlier imports of the same files did."""
     connection, tenant = transaction.connection, transaction.tenant
-    for source in sorted({spec.source} if spec.source else account.sources) if spec.is_whole else ():
+    for source in sorted(account.sources) if spec.is_whole else ():
         await quarantine.clear_source(connection, tenant, source)
     files = sorted(account.files)
     for start in range(0, len(files), FILES_A_STATEMENT):
@@ -169,6 +178,7 @@ async def _settle_quarantine(transaction: Transaction, spec: Spec, account: Acco
             connection, tenant, spec.source, files[start : start + FILES_A_STATEMENT]
         )
     await quarantine.add(connection, tenant, account.refused, transaction.moment)
+    await quarantine.trim(connection, tenant)
 
 
 def _line(outcome: Outcome, account: Account) -> dict[str, object]:

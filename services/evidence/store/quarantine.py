@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.evidence.values import Refused
 
+MAX_KEPT = 100_000  # of one tenant: a person reads none of more; the oldest go
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -63,6 +65,17 @@ async def add(connection: AsyncConnection, tenant: str, refused: Sequence[Refuse
                 for each in refused
             ],
         )
+
+
+async def trim(connection: AsyncConnection, tenant: str, most: int = MAX_KEPT) -> None:
+    """Forget the oldest where too many are kept."""
+    await connection.execute(
+        text(
+            "DELETE FROM quarantine WHERE tenant = :tenant AND id <= (SELECT id FROM quarantine "
+            "WHERE tenant = :tenant ORDER BY id DESC OFFSET :most LIMIT 1)"
+        ),
+        {"tenant": tenant, "most": most},
+    )
 
 
 async def page(

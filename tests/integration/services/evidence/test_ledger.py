@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from libs.common.errors import BadArchive, BlobCorrupt, InvalidField, SnapshotGone
+from libs.common.errors import BadArchive, BlobCorrupt, InvalidField, SnapshotGone, TooLarge
 from services.evidence.importing.gather import Account
 from services.evidence.importing.incoming import FileBegins
 from services.evidence.ledger.importer import Outcome
+from services.evidence.store import quarantine
 from services.evidence.values import DatasetName, KeyRange
 from tests.kit import evidence
 from tests.kit.infrastructure import Postgres
@@ -158,6 +159,24 @@ async def test_a_whole_import_deletes_what_it_does_not_name(ledger: TestLedger) 
     }
 
 
+async def test_nothing_replaces_no_source(ledger: TestLedger) -> None:
+    await ledger.take(feed(1))
+    before = await ledger.digests()
+    for contents in ({}, {"osv.jsonl": b"{broken"}):
+        with pytest.raises(InvalidField, match="whole source"):
+            await ledger.take(contents, source="osv", is_whole=True)
+    await ledger.take(feed(2) | {"x/a.json": b"{"}, is_whole=True)
+    await ledger.take({"other.jsonl": lines(1), "osv.jsonl": b"{broken"}, is_whole=True)
+    assert (await ledger.digests())["osv/advisory"] != before["osv/advisory"]
+    assert list(await ledger.records(await ledger.open(), OSV)) == ["A-00002"]
+
+
+async def test_an_import_has_not_too_many_sources(ledger: TestLedger) -> None:
+    contents = {f"s{number}/a.json": evidence.raw(evidence.osv(1)) for number in range(501)}
+    with pytest.raises(TooLarge, match="sources"):
+        await ledger.take(contents)
+
+
 async def test_a_record_that_comes_back_is_no_longer_a_tombstone(ledger: TestLedger) -> None:
     await ledger.take(feed(1, 2))
     assert (await ledger.delete(OSV, "A-00001"))[1] == 1
@@ -265,6 +284,20 @@ async def test_a_file_that_is_imported_again_replaces_what_was_put_aside_of_it(l
     ]
     await ledger.take(feed(1) | {"b.zip": evidence.zipped({"x.json": b"1"})})
     assert (await ledger.reader.status(TENANT)).quarantined == [("b", "unrecognised-document", 1)]
+
+
+async def test_only_the_newest_that_were_put_aside_are_kept(ledger: TestLedger) -> None:
+    await ledger.take({"q.jsonl": b"1\n2\n3\n4"})
+    for most, expected in [(4, 4), (3, 3), (1, 1), (1, 1)]:
+        async with ledger.database.tenant(TENANT) as connection:
+            await quarantine.trim(connection, TENANT, most)
+        kept = await ledger.reader.quarantined(TENANT, "", None, 10)
+        assert [each.refused.location for each in kept] == [
+            "q.jsonl:4",
+            "q.jsonl:3",
+            "q.jsonl:2",
+            "q.jsonl:1",
+        ][:expected]
 
 
 async def test_records_can_be_read_by_range_and_from_where_a_reader_stopped(ledger: TestLedger) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from cli.stella.supervise.ports import free_port
+
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 COMMAND_SECONDS = 240.0
@@ -128,7 +130,8 @@ def running_suite(data: Path, *, hosts: int = 1, settings: dict[str, str] | None
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = [part for name, value in (settings or {}).items() for part in ("--set", f"{name}={value}")]
     log = (data / "up.log").open("ab")
-    command = [sys.executable, "-m", "cli.stella", "up", "--data", str(data), "--hosts", str(hosts), *chosen]
+    place = ["--data", str(data), "--http", str(free_port()), "--hosts", str(hosts)]
+    command = [sys.executable, "-m", "cli.stella", "up", *place, *chosen]
     process = subprocess.Popen(
         command,
         env=base_environment(data),

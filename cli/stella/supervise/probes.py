@@ -22,6 +22,15 @@ def file_written(path: Path) -> Probe:
     return probe
 
 
+def both(first: Probe, second: Probe) -> Probe:
+    """Return a probe that waits for two."""
+
+    async def probe() -> bool:
+        return await first() and await second()
+
+    return probe
+
+
 def port_open(host: str, port: int) -> Probe:
     """Return a probe that waits until something listens."""
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from cli.stella.supervise.credentials import AUDIENCE, ISSUER
 from cli.stella.supervise.data_dir import DataDir
 from cli.stella.supervise.ports import HTTP, LOOPBACK
-from cli.stella.supervise.probes import file_written, http_ready, port_open, postgres_ready
+from cli.stella.supervise.probes import both, file_written, http_ready, port_open, postgres_ready
 from cli.stella.supervise.program import Program
 
 DATABASE = "export_center"
@@ -143,7 +143,8 @@ def service_programs(layout: Layout) -> list[Program]:
 
 
 def gateway_program(layout: Layout) -> Program:
-    """Return the door that users see."""
+    """Return the door that users see; its file tells that it, and no other suite, has the port."""
+    ready_file = layout.data.run / "gateway.ready"
     settings = {
         "http_listen": layout.address(HTTP),
         "planner_address": layout.address("planner"),
@@ -152,6 +153,7 @@ def gateway_program(layout: Layout) -> Program:
         "distributor_address": layout.address("distributor"),
         "distributor_http": f"http://{layout.address(DISTRIBUTOR_HTTP)}",
         "evidence_address": layout.address("evidence"),
+        "ready_file": str(ready_file),
     }
     return Program(
         "gateway",
@@ -160,7 +162,8 @@ def gateway_program(layout: Layout) -> Program:
         _environment(layout, "gateway", settings),
         str(layout.data.run),
         layout.url,
-        http_ready(LOOPBACK, layout.ports[HTTP], "/readyz"),
+        both(file_written(ready_file), http_ready(LOOPBACK, layout.ports[HTTP], "/readyz")),
+        ready_file,
         stop_seconds=GATEWAY_STOP_SECONDS,
     )
 

@@ -48,12 +48,11 @@ class _Server(uvicorn.Server):
 
 
 class HttpDoor:
-    """Serves one application; `stopping` is set when long answers should come to their end."""
+    """Serves one application, which itself ends the answers that have no end of their own."""
 
     def __init__(self, application: ASGIApp, listen: str, tls: Tls | None = None) -> None:
         """Take what to serve and where: `host:port`, port 0 for a free one."""
         self._listen = listen
-        self.stopping = asyncio.Event()
         self._server = _Server(_config(application, tls))
         self._task: asyncio.Task[None] | None = None
 
@@ -76,7 +75,6 @@ class HttpDoor:
 
     async def stop(self) -> None:
         """Take no new request, let running ones end within DRAIN_SECONDS, then close."""
-        self.stopping.set()
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.wait({self._task})
@@ -111,9 +109,14 @@ def _config(application: ASGIApp, tls: Tls | None) -> uvicorn.Config:
 def _bind(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
+    # The protocol is stated, since asyncio switches off the delay of small packets only where it is.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server(
-            (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
-        )
+        listener.bind((host, int(port)))
+        listener.listen(BACKLOG)
     except (OSError, ValueError, OverflowError) as error:
+        listener.close()
         raise BadSetting(name="EXPORT_HTTP_LISTEN", reason=f"`{listen[:80]}` cannot be bound") from error
+    return listener

@@ -75,6 +75,9 @@ class Router:
         except ExportError as error:
             await self._refuse(Refused(Refusal.of(error), _allow(error)), trace, scope, receive, sending)
             return
+        except Refused as refused:
+            await self._refuse(refused, trace, scope, receive, sending)
+            return
         call = Call(request, variables, trace)
         if route.quiet:
             await self._answer(route, call, receive, sending)
@@ -103,7 +106,14 @@ class Router:
         if others:
             allowed = ", ".join(sorted(others | ({"HEAD"} if "GET" in others else set())))
             raise MethodNotAllowed(path=path[:_SHOWN_CHARACTERS], method=request.method, allowed=allowed)
-        raise NotFound(resource="route", name=path[:_SHOWN_CHARACTERS])
+        raise Refused(
+            Refusal(
+                http=NotFound.http,
+                code=NotFound.code,
+                message=f"There is no route `{path[:_SHOWN_CHARACTERS]}`.",
+                cure="Check the path; the gateway lists what there is at `/.well-known/openapi`.",
+            )
+        )
 
     async def _answer(self, route: Route, call: Call, receive: Receive, sending: _Sending) -> None:
         scope = call.request.scope

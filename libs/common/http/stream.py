@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -14,7 +14,7 @@ STALL_SECONDS = 300.0
 
 
 class Stream:
-    """An ASGI answer from an asynchronous generator, which is closed whenever the answer ends.
+    """An ASGI answer from an asynchronous generator; however it ends, `cleanup` runs.
 
     With `watch`, the client's leaving ends the answer at once; without, the request's body may still be read
     elsewhere, and its reader sees the client leave.
@@ -27,40 +27,48 @@ class Stream:
         headers: Mapping[str, str],
         *,
         watch: bool = True,
+        stall_seconds: float | None = STALL_SECONDS,
+        cleanup: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Take what is to be sent."""
         self._chunks = chunks
         self._status = status
-        self._headers = [
-            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
-        ]
+        self._headers = _raw(headers)
         self._watch = watch
+        self._stall_seconds = stall_seconds
+        self._cleanup = cleanup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send everything, or raise `ClientDisconnect`."""
         del scope
-        async with contextlib.aclosing(self._chunks) as chunks:
-            if not self._watch:
-                await self._send_all(chunks, send)
-                return
-            sending = asyncio.create_task(self._send_all(chunks, send))
-            leaving = asyncio.create_task(_disconnected(receive))
-            try:
-                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (sending, leaving):
-                    task.cancel()
-                await asyncio.wait({sending, leaving})
-            if not sending.cancelled():
-                sending.result()
-            else:
-                raise ClientDisconnect
+        try:
+            async with contextlib.aclosing(self._chunks) as chunks:
+                if self._watch:
+                    await self._send_watched(chunks, receive, send)
+                else:
+                    await self._send_all(chunks, send)
+        finally:
+            if self._cleanup is not None:
+                await self._cleanup()
+
+    async def _send_watched(self, chunks: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+        sending = asyncio.create_task(self._send_all(chunks, send))
+        leaving = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.wait({sending, leaving})
+        if sending.cancelled():
+            raise ClientDisconnect
+        sending.result()
 
     async def _send_all(self, chunks: AsyncGenerator[bytes, None], send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         async for chunk in chunks:
             try:
-                async with asyncio.timeout(STALL_SECONDS):
+                async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             except TimeoutError as error:
                 raise ClientDisconnect from error
@@ -78,12 +86,14 @@ class Headers:
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         """Take what is to be sent."""
         self._status = status
-        self._headers = [
-            (name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()
-        ]
+        self._headers = _raw(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send them."""
         del scope, receive
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]

@@ -1,0 +1,82 @@
+"""Starts the gateway: one HTTP door before the suite's services."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from libs.common import clock, settings
+from libs.common.errors import ExportError
+from libs.common.http.door import HttpDoor, Tls
+from libs.common.log import configure
+from libs.common.rpc.tokens import TokenVerifier
+from services.gateway.application import application
+from services.gateway.config import GatewaySettings
+from services.gateway.files import open_client
+from services.gateway.upstreams import Upstreams
+
+SERVICE = "gateway"
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run until told to stop, and return the exit code."""
+    try:
+        configuration = settings.load(GatewaySettings)
+        configure(SERVICE, configuration.log_level)
+        asyncio.run(_run(configuration))
+    except ExportError as error:
+        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
+        return 1
+    return 0
+
+
+async def _run(configuration: GatewaySettings) -> None:
+    verifier = TokenVerifier.from_file(
+        configuration.jwks_file, configuration.token_issuer, configuration.token_audience
+    )
+    upstreams = Upstreams.open(configuration)
+    distributor = open_client(configuration)
+    stopping = asyncio.Event()
+    door = HttpDoor(
+        application(verifier, upstreams, distributor, clock.now, stopping),
+        configuration.http_listen,
+        _tls(configuration),
+    )
+    address = await door.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if configuration.ready_file:
+        await asyncio.to_thread(_write_whole, Path(configuration.ready_file), address)
+    _log.info("serving", extra={"fields": {"address": address}})
+    closed = asyncio.create_task(door.run())
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({closed, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    await door.stop()
+    await distributor.aclose()
+    await upstreams.close()
+    await closed
+    _log.info("stopped")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that readers see whole or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _tls(configuration: GatewaySettings) -> Tls | None:
+    if not configuration.http_certificate_file:
+        return None
+    return Tls(configuration.http_certificate_file, configuration.http_key_file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

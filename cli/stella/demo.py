@@ -74,9 +74,13 @@ class Demo:
         say(f"      {numbers.duration(time.monotonic() - begun)}")
 
     def stella(self, *arguments: str | Path) -> str:
-        """Run a command as a user would, its talk shown, and return its data."""
+        """Show and run a command as a user would, and return its data."""
+        say(f"      $ stella {shlex.join(map(str, arguments))}")
+        return self.ask(*arguments)
+
+    def ask(self, *arguments: str | Path) -> str:
+        """Run a command and return its data."""
         words = [str(argument) for argument in arguments]
-        say(f"      $ stella {shlex.join(words)}")
         ended = subprocess.run(  # noqa: S603 - our own program, arguments as a list
             [sys.executable, "-m", "cli.stella", *words],
             env=self.environment, stdout=subprocess.PIPE, text=True, check=False,
@@ -151,8 +155,7 @@ def show(demo: Demo, folder: Path | None, *, keep: bool) -> None:
         with demo.step("Import the evidence"):
             demo.stella("evidence", "import", *paths, "--format", "name")
         with demo.step("Say what to export"):
-            made = demo.stella("export", "profile", "list", "--format", "name").split()
-            if PROFILE not in made:
+            if PROFILE not in demo.ask("export", "profile", "list", "--format", "name").split():
                 demo.stella("export", "profile", "create", PROFILE, "--kind", "json:raw", "--format", "name")
         with demo.step("Export"):
             started = demo.stella("export", "run", "start", PROFILE, "--wait", "--format", "json")

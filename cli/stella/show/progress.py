@@ -14,6 +14,7 @@ from cli.stella.show import numbers
 
 LINE_SECONDS = 5.0  # without a terminal a line follows after this, or after a tenth of the whole
 LINE_SHARE = 0.1
+PAUSE_SECONDS = 0.5  # what is done at once needs no line for each tenth
 RATE_SECONDS = 10.0  # the window of the sliding rate: steady, yet true within seconds
 
 
@@ -52,7 +53,7 @@ def line(label: str, unit: Unit, done: int, total: int | None, pace: float, *not
         parts.append(f"{min(done * 100 // total, 100)} %")
         shown = numbers.size(done) if unit is Unit.BYTES else numbers.count(done)
         parts.append(f"{shown} of {amount(unit, total)}")
-    else:
+    elif done:
         parts.append(amount(unit, done))
     if pace > 0 and unit is not Unit.SHARDS:
         parts.append(f"{amount(unit, pace)}/s")
@@ -100,7 +101,8 @@ class SparseLines(Progress):
         pace = self._rate.at(now, done)
         last_time, last_done, last_note = self._last
         further = bool(total) and (done - last_done) / (total or 1) >= LINE_SHARE
-        if now - last_time >= LINE_SECONDS or further or (note != last_note):
+        due = now - last_time >= LINE_SECONDS or (further and now - last_time >= PAUSE_SECONDS)
+        if due or note != last_note:
             self._last = (now, done, note)
             self._stream.write(line(self._label, self._unit, done, total, pace, note, detail) + "\n")
             self._stream.flush()

@@ -52,7 +52,7 @@ def _take(line: bytes, progress: Progress, total: int) -> Json | None:
         raise _failure(message["error"])
     if message.get("phase") == "PHASE_MERGING":
         merged = int(message.get("recordsMerged", 0))
-        progress.move(total, total, f"merging, {merged:,} records" if merged else "merging")
+        progress.move(total, total, "merging", f"{merged:,} records" if merged else "")
     result = message.get("result")
     return result if isinstance(result, dict) else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -158,14 +158,13 @@ def retry(
 
 def _follow(api: Api, output: Output, run: str, timeout: timedelta | None) -> None:
     """Show how the run goes on; write it once it has ended; end as it ended."""
-    begun = time.monotonic()
-    deadline = None if timeout is None else begun + timeout.total_seconds()
+    deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     follower = Follower(api, f"{PATH}/{segment(run)}/events", time.sleep)
     with output.progress("run", Unit.SHARDS) as progress:
         _show_events(follower, progress.move, deadline, last(run))
     document = api.get(f"{PATH}/{segment(run)}")
     output.one(document, RUN)
-    _end(output, document, time.monotonic() - begun)
+    _end(output, document)
 
 
 def _show_events(follower: Follower, move: Callable[..., None], deadline: float | None, run: str) -> None:
@@ -189,7 +188,7 @@ def _show_events(follower: Follower, move: Callable[..., None], deadline: float 
             )
 
 
-def _end(output: Output, run: Json, seconds: float) -> None:
+def _end(output: Output, run: Json) -> None:
     name, how = last(run.get("name")), state(run)
     if how in _ENDED_BADLY:
         error: dict[str, Any] = run.get("error") or {}
@@ -199,6 +198,15 @@ def _end(output: Output, run: Json, seconds: float) -> None:
     progress: dict[str, Any] = run.get("progress") or {}
     records, stored = number(progress.get("records")), number(progress.get("storedBytes"))
     output.good(
-        f"Run {name} {how} in {numbers.duration(seconds)}: {numbers.plural(records, 'record')}, "
+        f"Run {name} {how}{_span(run)}: {numbers.plural(records, 'record')}, "
         f"{numbers.size(stored)}. Next: stella export download {name}"
     )
+
+
+def _span(run: Json) -> str:
+    """Return how long the run took, where it says so."""
+    try:
+        begun, ended = (datetime.fromisoformat(str(run[name])) for name in ("createTime", "endTime"))
+    except (KeyError, ValueError):
+        return ""
+    return f" in {numbers.duration((ended - begun).total_seconds())}"

@@ -30,7 +30,7 @@ def test_a_line_is_written_each_tenth() -> None:
     stream, clock = io.StringIO(), Clock()
     lines = SparseLines("x", Unit.BYTES, stream, clock)
     for done in range(101):
-        clock.now += 0.001
+        clock.now += 0.06
         lines.move(done, 100)
     assert [f"{share} %" for share in range(10, 101, 10)] == [
         written.split("  ")[1] for written in stream.getvalue().splitlines()
@@ -44,6 +44,15 @@ def test_a_line_is_written_after_five_seconds_even_if_nothing_moves() -> None:
         clock.now += 1
         lines.move(1, 1000)
     assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_what_is_done_at_once_needs_no_line() -> None:
+    stream, clock = io.StringIO(), Clock()
+    lines = SparseLines("x", Unit.BYTES, stream, clock)
+    for done in range(101):
+        clock.now += 0.001
+        lines.move(done, 100)
+    assert stream.getvalue() == ""
 
 
 def test_a_new_note_is_news() -> None:

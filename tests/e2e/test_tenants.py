@@ -28,7 +28,6 @@ ROUTES = (
     "profiles/secret-plan/revisions/r1",
     "runs/{run}",
     "runs/{run}/events",
-    "runs/{run}/distributions",
     "runs/{run}/distributions/download",
     "runs/{run}/files",
     "runs/{run}/bundle",
@@ -97,6 +96,13 @@ def test_over_rest_lists_hold_ones_own_alone(two: Two, route: str) -> None:
     assert two.run in two.get(route, "acme").text or "secret-plan" in two.get(route, "acme").text
     listed = two.get(route, "beta").json()
     assert not any(listed.values()), listed
+
+
+def test_over_rest_the_deliveries_of_a_run_that_is_not_ones_own_are_none(two: Two) -> None:
+    # The distributor knows deliveries, not runs: of another's run it has as few as of one that never was.
+    assert two.run in two.get("runs/{run}/distributions", "acme").text
+    assert not any(two.get("runs/{run}/distributions", "beta").json().values())
+    assert two.get("runs/{run}/distributions", "beta", named="acme").status_code == 403
 
 
 def test_without_a_token_there_is_no_door(two: Two) -> None:

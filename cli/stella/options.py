@@ -23,7 +23,7 @@ def shown(function: Command) -> Command:
     @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
     @click.option("--columns", default="", metavar="A,B", help="Columns of a table, by heading.")
     @click.option("--no-headers", is_flag=True, help="Leave the headings out.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but the data and errors.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but data, warnings and errors.")
     @functools.wraps(function)
     def with_output(
         *arguments: Any,
@@ -44,7 +44,7 @@ def shown(function: Command) -> Command:
 def spoken(function: Command) -> Command:
     """Add --quiet to a command that shows no data; it gets `output`."""
 
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
     @functools.wraps(function)
     def with_output(*arguments: Any, quiet: bool, **options: Any) -> Any:
         return function(*arguments, output=Output(quiet=quiet), **options)

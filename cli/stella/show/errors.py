@@ -15,6 +15,7 @@ def for_people(failure: CommandFailed, *, trace: bool = False) -> str:
     lines += [
         f"  {printable(detail.get('field', ''))}: {printable(detail.get('description', ''))}"
         for detail in failure.details
+        if detail.get("description", "") not in failure.message
     ]
     lines += [f"  | {printable(line)}" for line in failure.excerpt.splitlines()]
     if failure.hint:

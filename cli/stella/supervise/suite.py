@@ -79,7 +79,7 @@ def database_jobs(layout: Layout) -> list[Program]:
     """Return what makes the database and brings it to the newest version, in order."""
     passwords = {"EXPORT_PASSWORDS_DIR": str(layout.data.secrets / "database")}
     provision = {
-        "EXPORT_ADMIN_URL": layout.database_url,
+        "EXPORT_ADMIN_URL": _server_url(layout.database_url),
         "EXPORT_ADMIN_PASSWORD_FILE": str(layout.database_password_file),
         "EXPORT_DATABASE": database_name(layout.database_url),
     }
@@ -109,6 +109,11 @@ def database_name(url: str) -> str:
     """Return the database in a URL; the embedded administrator's own is not it."""
     name = urlsplit(url).path.lstrip("/")
     return DATABASE if name in ("", "postgres") else name
+
+
+def _server_url(url: str) -> str:
+    """Return the URL with the database that every server has, since the suite's own may not be there yet."""
+    return urlunsplit(urlsplit(url)._replace(path="/postgres"))
 
 
 def role_url(url: str, role: str) -> str:

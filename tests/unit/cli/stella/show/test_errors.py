@@ -11,7 +11,7 @@ from cli.stella.show import errors
 FAILURE = CommandFailed(
     ExitCode.USAGE,
     "ERR_EXPORT_INVALID",
-    "Field `spec.kind` is not valid: unknown.",
+    "Field `spec.kind` is not valid.",
     "Correct it.",
     details=[{"field": "spec.kind", "description": "unknown\x1b[2J"}],
     excerpt="line one",
@@ -21,11 +21,18 @@ FAILURE = CommandFailed(
 
 def test_people_get_sentence_details_and_hint() -> None:
     assert errors.for_people(FAILURE) == (
-        "error: Field `spec.kind` is not valid: unknown. (ERR_EXPORT_INVALID)\n"
+        "error: Field `spec.kind` is not valid. (ERR_EXPORT_INVALID)\n"
         "  spec.kind: unknown\\x1b[2J\n"
         "  | line one\n"
         "hint: Correct it.\n"
     )
+
+
+def test_a_detail_that_the_sentence_has_is_not_repeated() -> None:
+    failure = CommandFailed(
+        ExitCode.USAGE, "E", "Field `a` is not valid: b.", "", details=[{"field": "a", "description": "b"}]
+    )
+    assert errors.for_people(failure) == "error: Field `a` is not valid: b. (E)\n"
 
 
 def test_the_trace_id_is_shown_when_asked_for() -> None:

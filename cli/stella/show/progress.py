@@ -55,9 +55,9 @@ def line(label: str, unit: Unit, done: int, total: int | None, pace: float, *not
         parts.append(f"{shown} of {amount(unit, total)}")
     elif done:
         parts.append(amount(unit, done))
-    if pace > 0 and unit is not Unit.SHARDS:
+    if pace > 0 and unit is not Unit.SHARDS and (not total or done < total):
         parts.append(f"{amount(unit, pace)}/s")
-        if total and done < total:
+        if total:
             parts.append(f"{numbers.duration((total - done) / pace)} left")
     return "  ".join((*parts, *filter(None, notes)))
 

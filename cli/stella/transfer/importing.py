@@ -8,6 +8,7 @@ from typing import Any
 from cli.stella.api import Api, Json, failure_of
 from cli.stella.exit_codes import ExitCode
 from cli.stella.failures import Code, CommandFailed
+from cli.stella.show.numbers import plural
 from cli.stella.show.progress import Progress
 from cli.stella.transfer.lines import lines
 from cli.stella.transfer.multipart import Body
@@ -15,6 +16,8 @@ from cli.stella.transfer.multipart import Body
 PATH = "/api/evidence/imports"
 ANSWER_SECONDS = 900.0  # merging can take long, and says nothing while it sorts
 _INTERNAL = 500
+# What the server does after it has received everything, and the member that counts it.
+_PHASES = {"PHASE_READING": ("reading", "recordsRead"), "PHASE_MERGING": ("merging", "recordsMerged")}
 # After the stream began there is no status; these codes say that the input is at fault.
 _OF_INPUT = frozenset({"ERR_EXPORT_INVALID", "ERR_EXPORT_BAD_INPUT", "ERR_EXPORT_TOO_LARGE"})
 
@@ -50,9 +53,9 @@ def _take(line: bytes, progress: Progress, total: int) -> Json | None:
         return None
     if "error" in message:
         raise _failure(message["error"])
-    if message.get("phase") == "PHASE_MERGING":
-        merged = int(message.get("recordsMerged", 0))
-        progress.move(total, total, "merging", f"{merged:,} records" if merged else "")
+    phase, member = _PHASES.get(str(message.get("phase")), ("", ""))
+    if phase:
+        progress.move(total, total, phase, plural(int(message.get(member, 0)), "record"))
     result = message.get("result")
     return result if isinstance(result, dict) else None
 

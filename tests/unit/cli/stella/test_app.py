@@ -81,8 +81,7 @@ def test_a_command_shows_examples_that_can_be_parsed(path: tuple[str, ...], leaf
     for example in examples:
         words = example.partition(" > ")[0].split()
         assert ("stella", *path) == tuple(words[: len(path) + 1])
-        with click.Context(command, info_name=" ".join(words[: len(path) + 1])) as context:
-            command.parse_args(context, words[len(path) + 1 :])
+        command.make_context(" ".join(words[: len(path) + 1]), words[len(path) + 1 :]).close()
     assert not config.exists()
 
 

@@ -84,7 +84,7 @@ def _answer(
     spans: tuple[Span, ...] = ()
     if request.method == "GET" and if_range_holds(request.headers.get("if-range"), found.etag):
         spans = _spans(request, found)
-    status, headers, content = _selected(found, spans)
+    status, headers, content = selected(found, spans)
     if request.method == "HEAD":
         return Headers(status, headers)
     return Stream(read(content), status, headers)
@@ -111,7 +111,8 @@ def _validators(found: Representation) -> dict[str, str]:
     }
 
 
-def _selected(found: Representation, spans: tuple[Span, ...]) -> tuple[int, dict[str, str], Content]:
+def selected(found: Representation, spans: tuple[Span, ...]) -> tuple[int, dict[str, str], Content]:
+    """Return status, headers and bytes of the whole, of one range or of several."""
     size = found.content.size
     digest = base64.b64encode(bytes.fromhex(digest_hex(parse_digest(found.digest)))).decode("ascii")
     headers = {

@@ -72,6 +72,8 @@ class Stream:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             except TimeoutError as error:
                 raise ClientDisconnect from error
+            # To a client that has gone, sending takes no time: let its leaving be seen.
+            await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

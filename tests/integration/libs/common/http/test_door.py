@@ -1,0 +1,234 @@
+"""An HTTP door through a real socket: routes, errors, limits, streams, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
+
+from libs.common.errors import RunNotFound
+from libs.common.http.answers import json_response
+from libs.common.http.door import HttpDoor
+from libs.common.http.router import Call, Route, Router
+from libs.common.http.stream import Stream
+from libs.common.settings import BadSetting
+
+
+def clock() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Shop:
+    """Handlers that tests look into."""
+
+    sent: int = 0
+    cleaned: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def echo(self, call: Call) -> ASGIApp:
+        return json_response({"trace": call.trace, **call.variables})
+
+    async def missing(self, call: Call) -> ASGIApp:
+        raise RunNotFound(name=call.variables["name"])
+
+    async def broken(self, _: Call) -> ASGIApp:
+        raise KeyError("secret detail")
+
+    async def clean(self) -> None:
+        self.cleaned.set()
+
+    async def endless(self, _: Call) -> ASGIApp:
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            while True:
+                self.sent += 1
+                yield bytes(1 << 20)
+
+        return Stream(chunks(), 200, {}, cleanup=self.clean)
+
+    async def failing(self, _: Call) -> ASGIApp:
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            yield b"begun"
+            raise RunNotFound(name="x")
+
+        return Stream(chunks(), 200, {"Content-Length": "100"}, cleanup=self.clean)
+
+    async def waiting(self, _: Call) -> ASGIApp:
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            yield b"first "
+            await self.released.wait()
+            yield b"last"
+
+        return Stream(chunks(), 200, {})
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", re.compile("/echo/(?P<name>[^/]+)"), "/echo/{name}", self.echo),
+            Route("GET", re.compile("/missing/(?P<name>[^/]+)"), "/missing/{name}", self.missing),
+            Route("POST", re.compile("/missing/(?P<name>[^/]+)"), "/missing/{name}", self.missing),
+            Route("GET", re.compile("/broken"), "/broken", self.broken),
+            Route("GET", re.compile("/endless"), "/endless", self.endless),
+            Route("GET", re.compile("/failing"), "/failing", self.failing),
+            Route("GET", re.compile("/waiting"), "/waiting", self.waiting),
+        ]
+
+
+@asynccontextmanager
+async def opened(shop: Shop) -> AsyncIterator[tuple[HttpDoor, httpx.AsyncClient]]:
+    door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0")
+    address = await door.start()
+    async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+        yield door, client
+    await door.stop()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened(shop) as (_, client):
+        yield client
+
+
+async def test_a_request_keeps_its_trace_or_gets_one(client: httpx.AsyncClient) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    assert (await client.get("/echo/x", headers=headers)).json() == {"trace": trace, "name": "x"}
+    for odd in ("", "00-XYZ-1-01", f"00-{'A' * 32}-1-01"):
+        made = (await client.get("/echo/x", headers={"traceparent": odd})).json()["trace"]
+        assert len(made) == 32
+        assert made != trace
+
+
+async def test_a_path_that_is_not_there_has_the_shape_of_all_errors(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/nothing/here")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "ERR_EXPORT_NOT_FOUND"
+    assert answer.json()["message"] == "There is no route `/nothing/here`."
+    assert answer.json()["timestamp"] == "2026-01-01T00:00:00.000Z"
+
+
+async def test_a_method_that_a_path_does_not_take_is_told_those_that_it_takes(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.delete("/missing/x")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert answer.json()["code"] == "ERR_EXPORT_METHOD"
+
+
+async def test_an_error_of_the_catalogue_keeps_its_status(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/missing/x")
+    assert (answer.status_code, answer.json()["code"]) == (404, "ERR_EXPORT_RUN_NOT_FOUND")
+
+
+async def test_an_unexpected_error_tells_nothing_of_its_inside(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/broken")
+    assert (answer.status_code, answer.json()["code"]) == (500, "ERR_EXPORT_INTERNAL")
+    assert "secret" not in answer.text
+
+
+async def test_no_answer_is_sniffed_or_kept_by_default(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/echo/x")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"), [("/echo/x", {"x-filler": "a" * 17_000}), ("/echo/" + "x" * 3000, {})]
+)
+async def test_headers_and_paths_are_bounded(
+    client: httpx.AsyncClient, path: str, headers: dict[str, str]
+) -> None:
+    answer = await client.get(path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "ERR_EXPORT_TOO_LARGE")
+
+
+async def test_a_header_without_an_end_is_cut_off(client: httpx.AsyncClient) -> None:
+    host, port = client.base_url.host, client.base_url.port
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nx-filler: " + b"a" * 200_000)
+    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_small_packets_are_not_held_back(client: httpx.AsyncClient) -> None:
+    begin = asyncio.get_running_loop().time()
+    for _ in range(20):
+        await client.get("/echo/x")
+    # Held back, each answer would wait 40 ms for an acknowledgement of its header.
+    assert asyncio.get_running_loop().time() - begin < 0.6
+
+
+async def test_nothing_is_made_for_a_client_that_does_not_take_it(
+    client: httpx.AsyncClient, shop: Shop
+) -> None:
+    host, port = client.base_url.host, client.base_url.port
+    reader, writer = await asyncio.open_connection(host, port, limit=4096)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    writer.write(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readline()
+    # Whatever the buffers of this system hold, they fill up, and then the generator is not asked any more.
+    before = -1
+    while shop.sent != before:
+        before = shop.sent
+        for _ in range(5):
+            await client.get("/echo/x")
+    assert shop.sent < 64
+    writer.transport.abort()
+    await asyncio.wait_for(shop.cleaned.wait(), 10)
+
+
+async def test_an_answer_that_fails_on_its_way_ends_without_its_end(
+    client: httpx.AsyncClient, shop: Shop
+) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        await client.get("/failing")
+    assert shop.cleaned.is_set()
+
+
+async def test_a_door_that_stops_lets_answers_end_and_takes_no_new_request(shop: Shop) -> None:
+    async with opened(shop) as (door, client), client.stream("GET", "/waiting") as answer:
+        pieces = answer.aiter_raw()
+        assert await anext(pieces) == b"first "
+        stopping = asyncio.create_task(door.stop())
+        await asyncio.sleep(0)  # one turn of the loop: the task has begun, and with it the stop
+        shop.released.set()
+        assert await anext(pieces) == b"last"
+        await asyncio.wait_for(stopping, 10)
+        with pytest.raises(httpx.ConnectError):
+            async with httpx.AsyncClient(base_url=client.base_url) as other:
+                await other.get("/echo/x")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:x", "127.0.0.1:99999", "203.0.113.1:0", "nowhere"])
+async def test_an_address_that_cannot_be_bound_is_named(shop: Shop, listen: str) -> None:
+    with pytest.raises(BadSetting, match="EXPORT_HTTP_LISTEN"):
+        await HttpDoor(Router(shop.routes(), clock), listen).start()
+
+
+async def test_a_receiver_that_stalls_is_let_go() -> None:
+    async def never(_: object) -> None:
+        if isinstance(_, dict) and _["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def receive() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for ever")
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+
+    with pytest.raises(ClientDisconnect):
+        await Stream(chunks(), 200, {}, stall_seconds=0.01)({}, receive, never)

@@ -217,7 +217,11 @@ def _bus_settings(layout: Layout, user: str) -> dict[str, str]:
 
 
 def postgres_program(layout: Layout, command: Sequence[str], user: str | None) -> Program:
-    """Return the embedded PostgreSQL; SIGINT makes it end cleanly, also when its supervisor is gone."""
+    """Return the embedded PostgreSQL.
+
+    SIGINT ends it cleanly. When its supervisor is gone, SIGQUIT ends it at once, so that the next start does
+    not meet it; the write-ahead log has all that was promised.
+    """
     return Program(
         "postgres",
         tuple(command),
@@ -228,7 +232,7 @@ def postgres_program(layout: Layout, command: Sequence[str], user: str | None) -
         postgres_ready(LOOPBACK, layout.ports["postgres"]),
         stop_signal=signal.SIGINT,
         stop_seconds=DATABASE_STOP_SECONDS,
-        death_signal=signal.SIGINT,
+        death_signal=signal.SIGQUIT,
         user=user,
     )
 

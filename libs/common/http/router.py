@@ -5,6 +5,8 @@ It is the whole ASGI application of a door: no request goes past it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -23,6 +25,9 @@ from libs.common.log import unit_of_work
 # Twice the largest token; a browser's own headers stay under 4 KiB. The door itself stops reading at 64 KiB.
 MAX_HEADER_BYTES = 16 * 1024
 MAX_PATH_CHARACTERS = 2048  # the longest path in a bundle is 255; queries hold names and one page token
+# Of a body that nobody wants so much is thrown away, so that its sender gets to reading the answer.
+LINGER_BYTES = 64 * 1024 * 1024
+LINGER_SECONDS = 10.0
 _SHOWN_CHARACTERS = 120  # so much of a hostile path stands in an error
 _SERVER_ERROR = 500
 
@@ -67,9 +72,10 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        receive = receiving = _Receiving(receive, scope)
         request = Request(scope, receive)
         trace = trace_of(request)
-        sending = _Sending(send)
+        sending = _Sending(send, receiving)
         try:
             route, variables = self._find(request)
         except ExportError as error:
@@ -141,13 +147,41 @@ class Router:
             await response(scope, receive, sending)
 
 
+class _Receiving:
+    """Receives, and knows whether a part of the request is still to come."""
+
+    __slots__ = ("_receive", "ended")
+
+    def __init__(self, receive: Receive, scope: Scope) -> None:
+        self._receive = receive
+        headers = dict(scope["headers"])
+        self.ended = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def pass_over(self) -> None:
+        """Throw away what still comes, within limits."""
+        passed = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while not self.ended and passed < LINGER_BYTES:
+                    passed += len((await self()).get("body", b""))
+
+
 class _Sending:
-    """Sends on, counts, and gives every answer the headers that all have."""
+    """Sends on, counts, and gives every answer the headers that all have.
 
-    __slots__ = ("_send", "complete", "size", "status")
+    An answer to a request that is still arriving closes the connection, once its sender had time to read it.
+    """
 
-    def __init__(self, send: Send) -> None:
+    __slots__ = ("_receiving", "_send", "complete", "size", "status")
+
+    def __init__(self, send: Send, receiving: _Receiving) -> None:
         self._send = send
+        self._receiving = receiving
         self.status = 0
         self.size = 0
         self.complete = False
@@ -155,15 +189,23 @@ class _Sending:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = list(message.get("headers", ()))
-            headers.append((b"x-content-type-options", b"nosniff"))
-            if not any(name.lower() == b"cache-control" for name, _ in headers):
-                headers.append((b"cache-control", b"no-store"))
-            message = {**message, "headers": headers}
+            message = {**message, "headers": self._headers(message)}
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
+            if self.complete and not self._receiving.ended:
+                await self._send({**message, "more_body": True})
+                await self._receiving.pass_over()
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
+
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        headers = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
+        if not any(name.lower() == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        if not self._receiving.ended:
+            headers.append((b"connection", b"close"))
+        return headers
 
 
 def _allow(error: ExportError) -> dict[str, str]:

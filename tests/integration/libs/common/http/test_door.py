@@ -38,6 +38,9 @@ class Shop:
     async def echo(self, call: Call) -> ASGIApp:
         return json_response({"trace": call.trace, **call.variables})
 
+    async def taken(self, call: Call) -> ASGIApp:
+        return json_response({"bytes": len(await call.request.body())})
+
     async def missing(self, call: Call) -> ASGIApp:
         raise RunNotFound(name=call.variables["name"])
 
@@ -75,6 +78,7 @@ class Shop:
             Route("GET", re.compile("/echo/(?P<name>[^/]+)"), "/echo/{name}", self.echo),
             Route("GET", re.compile("/missing/(?P<name>[^/]+)"), "/missing/{name}", self.missing),
             Route("POST", re.compile("/missing/(?P<name>[^/]+)"), "/missing/{name}", self.missing),
+            Route("POST", re.compile("/taken"), "/taken", self.taken),
             Route("GET", re.compile("/broken"), "/broken", self.broken),
             Route("GET", re.compile("/endless"), "/endless", self.endless),
             Route("GET", re.compile("/failing"), "/failing", self.failing),
@@ -161,6 +165,28 @@ async def test_a_header_without_an_end_is_cut_off(client: httpx.AsyncClient) -> 
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nx-filler: " + b"a" * 200_000)
     assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+async def test_a_body_that_nobody_wants_does_not_go_on_for_ever(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(65536)
+
+    try:
+        answer = await asyncio.wait_for(client.post("/missing/x", content=endless()), 30)
+    except httpx.TransportError:
+        return  # the door closed while the client was writing
+    assert (answer.status_code, answer.headers["connection"]) == (404, "close")
+
+
+async def test_who_sends_a_large_body_for_nothing_still_reads_why(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/missing/x", content=bytes(20 << 20))
+    assert (answer.status_code, answer.json()["code"]) == (404, "ERR_EXPORT_RUN_NOT_FOUND")
+
+
+async def test_a_body_that_was_read_keeps_the_connection(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/taken", content=b"abc")
+    assert (answer.text, "connection" in answer.headers) == ('{"bytes":3}', False)
 
 
 async def test_small_packets_are_not_held_back(client: httpx.AsyncClient) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 
 from stellaops.export.v1 import adapters_pb2
 from stellaops.export.v1.adapters_pb2_grpc import add_AdapterServiceServicer_to_server
 
-from libs.common import settings
+from libs.common import service
 from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import CANCEL_ALL
-from libs.common.errors import ExportError
-from libs.common.log import configure
-from libs.common.metrics import serve_metrics
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.rpc.server import Server, serve
 from services.adapter_host.api.catalog import Catalog
@@ -32,20 +28,12 @@ BLOB_AREA = "exports"
 
 def main() -> int:
     """Serve until told to stop, and return the exit code."""
-    try:
-        configuration = settings.load(AdapterHostSettings)
-        configure(SERVICE, configuration.log_level)
-        asyncio.run(_run(configuration))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
+    return service.run(SERVICE, AdapterHostSettings, _run)
 
 
 async def _run(configuration: AdapterHostSettings) -> None:
     adapters = installed_adapters()
-    password = settings.read_secret("nats_password_file", configuration.nats_password_file)
-    bus = await Bus.connect(configuration.nats_url, configuration.nats_user, password, SERVICE)
+    bus = await Bus.open(configuration, SERVICE)
     channel = open_channel(configuration.evidence_address, configuration)
     ledger = Ledger(channel, ServiceIdentity(configuration.service_token_file))
     blobs = Blobs(configuration.blobs_url, BLOB_AREA)
@@ -59,12 +47,8 @@ async def _run(configuration: AdapterHostSettings) -> None:
         configuration.adapt_concurrency,
         configuration.assemble_concurrency,
     )
-    page = serve_metrics(configuration.metrics_listen)
     server = Server(configuration)
     add_AdapterServiceServicer_to_server(Catalog(adapters), server.grpc)
-
-    async def bus_check() -> None:
-        bus.check()
 
     async def close_channel() -> None:
         await channel.close(None)
@@ -72,10 +56,9 @@ async def _run(configuration: AdapterHostSettings) -> None:
     await serve(
         server,
         [adapters_pb2.DESCRIPTOR.services_by_name["AdapterService"].full_name],
-        [bus_check],
+        [bus.check],
         [worker.run() for worker in workers],
-        [bus.close, close_channel, page.close],
-        configuration.ready_file,
+        [bus.close, close_channel],
     )
 
 

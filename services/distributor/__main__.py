@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from stellaops.export.v1 import distributions_pb2
 from stellaops.export.v1.distributions_pb2_grpc import add_DistributionServiceServicer_to_server
 
-from libs.common import clock, settings
+from libs.common import clock, service
 from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
 from libs.common.discover import discover
-from libs.common.errors import ExportError
 from libs.common.http.door import HttpDoor, Tls
-from libs.common.log import configure
 from libs.common.rpc.server import Server, serve
 from libs.common.rpc.tokens import TokenVerifier
 from services.distributor.api.distributions import Distributions
@@ -34,14 +31,7 @@ DRIVERS = "services.distributor.drivers"
 
 def main() -> int:
     """Run until told to stop, and return the exit code."""
-    try:
-        configuration = settings.load(DistributorSettings)
-        configure(SERVICE, configuration.log_level)
-        asyncio.run(_run(configuration))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
+    return service.run(SERVICE, DistributorSettings, _run)
 
 
 def drivers() -> dict[str, Driver]:
@@ -50,17 +40,8 @@ def drivers() -> dict[str, Driver]:
 
 
 async def _run(configuration: DistributorSettings) -> None:
-    database = Database(
-        configuration.database_url,
-        settings.read_secret("database_password_file", configuration.database_password_file),
-        SERVICE,
-    )
-    bus = await Bus.connect(
-        configuration.nats_url,
-        configuration.nats_user,
-        settings.read_secret("nats_password_file", configuration.nats_password_file),
-        SERVICE,
-    )
+    database = Database.open(configuration, SERVICE)
+    bus = await Bus.open(configuration, SERVICE)
     blobs = Blobs(configuration.blobs_url, BLOB_AREA)
     layouts = Layouts(blobs)
     downloads = Downloads(database, blobs, layouts)
@@ -77,17 +58,13 @@ async def _run(configuration: DistributorSettings) -> None:
     server = Server(configuration)
     add_DistributionServiceServicer_to_server(Distributions(database, downloads), server.grpc)
 
-    async def bus_check() -> None:
-        bus.check()
-
     workers = [intake.worker(name, configuration.distribute_concurrency).run() for name in installed]
     await serve(
         server,
         [distributions_pb2.DESCRIPTOR.services_by_name["DistributionService"].full_name],
-        [database.check, bus_check],
+        [database.check, bus.check],
         [door.run(), *workers],
         [door.stop, bus.close, database.close],
-        configuration.ready_file,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,9 @@ from stellaops.evidence.v1 import imports_pb2, ledger_pb2
 from stellaops.evidence.v1.imports_pb2_grpc import add_ImportServiceServicer_to_server
 from stellaops.evidence.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
 
-from libs.common import clock, settings
+from libs.common import clock, service
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
-from libs.common.errors import ExportError
-from libs.common.log import configure
 from libs.common.rpc.server import Server, serve
 from services.evidence.api.imports import Imports
 from services.evidence.api.ledger import Ledger
@@ -35,20 +32,12 @@ GARBAGE_THRESHOLD = (
 
 def main() -> int:
     """Run until told to stop, and return the exit code."""
-    try:
-        configuration = settings.load(EvidenceSettings)
-        configure(SERVICE, configuration.log_level)
-        gc.set_threshold(GARBAGE_THRESHOLD)
-        asyncio.run(_run(configuration))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    return service.run(SERVICE, EvidenceSettings, _run)
 
 
 async def _run(configuration: EvidenceSettings) -> None:
-    password = settings.read_secret("database_password_file", configuration.database_password_file)
-    database = Database(configuration.database_url, password, SERVICE)
+    database = Database.open(configuration, SERVICE)
     blobs = Blobs(configuration.blobs_url, BLOB_AREA)
     pools = Pools(
         ThreadPoolExecutor(configuration.import_concurrency + 1, "import"),
@@ -70,7 +59,6 @@ async def _run(configuration: EvidenceSettings) -> None:
         [database.check],
         [sweeper.run()],
         [database.close],
-        configuration.ready_file,
     )
     pools.imports.shutdown()
     pools.frames.shutdown()

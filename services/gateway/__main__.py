@@ -8,10 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from libs.common import clock, settings
-from libs.common.errors import ExportError
+from libs.common import clock, service
 from libs.common.http.door import HttpDoor, Tls
-from libs.common.log import configure
+from libs.common.metrics import serve_metrics
 from libs.common.rpc.tokens import TokenVerifier
 from services.gateway.application import application
 from services.gateway.config import GatewaySettings
@@ -25,20 +24,14 @@ _log = logging.getLogger(__name__)
 
 def main() -> int:
     """Run until told to stop, and return the exit code."""
-    try:
-        configuration = settings.load(GatewaySettings)
-        configure(SERVICE, configuration.log_level)
-        asyncio.run(_run(configuration))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
+    return service.run(SERVICE, GatewaySettings, _run)
 
 
 async def _run(configuration: GatewaySettings) -> None:
     verifier = TokenVerifier.from_file(
         configuration.jwks_file, configuration.token_issuer, configuration.token_audience
     )
+    page = serve_metrics(configuration.metrics_listen)
     upstreams = Upstreams.open(configuration)
     distributor = open_client(configuration)
     stopping = asyncio.Event()
@@ -52,7 +45,7 @@ async def _run(configuration: GatewaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     if configuration.ready_file:
-        await asyncio.to_thread(_write_whole, Path(configuration.ready_file), address)
+        await asyncio.to_thread(service.write_whole, Path(configuration.ready_file), address)
     _log.info("serving", extra={"fields": {"address": address}})
     closed = asyncio.create_task(door.run())
     told = asyncio.create_task(stopping.wait())
@@ -61,15 +54,9 @@ async def _run(configuration: GatewaySettings) -> None:
     await door.stop()
     await distributor.aclose()
     await upstreams.close()
+    await page.close()
     await closed
     _log.info("stopped")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _tls(configuration: GatewaySettings) -> Tls | None:

@@ -13,16 +13,14 @@ from stellaops.export.v1 import profiles_pb2, runs_pb2
 from stellaops.export.v1.profiles_pb2_grpc import add_ProfileServiceServicer_to_server
 from stellaops.export.v1.runs_pb2_grpc import add_RunServiceServicer_to_server
 
-from libs.common import settings
+from libs.common import service
 from libs.common.bus import subjects
 from libs.common.bus.client import Bus
 from libs.common.bus.worker import Handler, Worker
 from libs.common.clock import now
 from libs.common.db.engine import Database
 from libs.common.db.outbox import OutboxRelay
-from libs.common.errors import ExportError
-from libs.common.log import configure
-from libs.common.metrics import RunMetrics, serve_metrics
+from libs.common.metrics import RunMetrics
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.rpc.server import Check, Server, serve
 from services.planner.api.profiles import Profiles
@@ -92,9 +90,6 @@ def compose(
     runs = Runs(database, preparing, starting, previewing, watching, now)
     add_RunServiceServicer_to_server(runs, server.grpc)
 
-    async def bus_check() -> None:
-        bus.check()
-
     async def close_channels() -> None:
         await evidence.close(None)
         await adapter_host.close(None)
@@ -102,7 +97,7 @@ def compose(
     return Planner(
         server,
         relay,
-        [database.check, bus_check],
+        [database.check, bus.check],
         [
             relay.run,
             dispatcher.run,
@@ -143,36 +138,21 @@ def _workers(bus: Bus, intake: Intake, concurrency: int) -> list[Worker]:
 
 
 async def _run(configuration: PlannerSettings) -> None:
-    password_file = configuration.database_password_file
-    database = Database(
-        configuration.database_url,
-        settings.read_secret("database_password_file", password_file),
-        SERVICE,
-    )
-    password = settings.read_secret("nats_password_file", configuration.nats_password_file)
-    bus = await Bus.connect(configuration.nats_url, configuration.nats_user, password, SERVICE)
-    page = serve_metrics(configuration.metrics_listen)
+    database = Database.open(configuration, SERVICE)
+    bus = await Bus.open(configuration, SERVICE)
     planner = compose(configuration, database, bus, REGISTRY)
     await serve(
         planner.server,
         SERVICES,
         planner.checks,
         [work() for work in planner.background],
-        [*planner.close, page.close],
-        configuration.ready_file,
+        planner.close,
     )
 
 
 def main() -> int:
     """Serve until told to stop; a fault at the start is two lines on standard error."""
-    try:
-        configuration = settings.load(PlannerSettings)
-        configure(SERVICE, configuration.log_level)
-        asyncio.run(_run(configuration))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
+    return service.run(SERVICE, PlannerSettings, _run)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 
 from stellaops.export.v1 import keys_pb2
 from stellaops.export.v1.keys_pb2_grpc import add_KeyServiceServicer_to_server
 
-from libs.common import settings
+from libs.common import service
 from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import WORK_SIGN
 from libs.common.bus.worker import Worker
 from libs.common.db.engine import Database
-from libs.common.errors import ExportError
-from libs.common.log import configure
 from libs.common.rpc.server import Server, serve
 from services.signer.api.keys import Keys
 from services.signer.attempts import Attempts
@@ -37,19 +34,10 @@ def main(arguments: list[str]) -> int:
     revoke = commands.add_parser("revoke", help="let nothing count that a key makes from now on")
     revoke.add_argument("hint", help="the key's hint, as `stella export key list` shows it")
     chosen = parser.parse_args(arguments)
-    try:
-        configuration = settings.load(SignerSettings)
-        configure(SERVICE, configuration.log_level)
-        asyncio.run(_run(configuration) if chosen.command is None else _revoke(configuration, chosen.hint))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
-    return 0
-
-
-def _database(configuration: SignerSettings) -> Database:
-    password = settings.read_secret("database_password_file", configuration.database_password_file)
-    return Database(configuration.database_url, password, SERVICE)
+    if chosen.command is None:
+        return service.run(SERVICE, SignerSettings, _run)
+    hint: str = chosen.hint
+    return service.run(SERVICE, SignerSettings, lambda configuration: _revoke(configuration, hint))
 
 
 def _keyring(configuration: SignerSettings, database: Database) -> Keyring:
@@ -58,11 +46,10 @@ def _keyring(configuration: SignerSettings, database: Database) -> Keyring:
 
 
 async def _run(configuration: SignerSettings) -> None:
-    database = _database(configuration)
+    database = Database.open(configuration, SERVICE)
     keyring = _keyring(configuration, database)
     await keyring.open(await keyring.ensure())
-    password = settings.read_secret("nats_password_file", configuration.nats_password_file)
-    bus = await Bus.connect(configuration.nats_url, configuration.nats_user, password, SERVICE)
+    bus = await Bus.open(configuration, SERVICE)
     blobs = Blobs(configuration.blobs_url, BLOB_AREA)
     intake = SignIntake(bus, Attempts(database, keyring, blobs, configuration.builder_id))
     worker = Worker(
@@ -78,21 +65,17 @@ async def _run(configuration: SignerSettings) -> None:
     server = Server(configuration)
     add_KeyServiceServicer_to_server(Keys(keyring), server.grpc)
 
-    async def bus_check() -> None:
-        bus.check()
-
     await serve(
         server,
         [keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name],
-        [database.check, bus_check],
+        [database.check, bus.check],
         [worker.run()],
         [bus.close, database.close],
-        configuration.ready_file,
     )
 
 
 async def _revoke(configuration: SignerSettings, hint: str) -> None:
-    database = _database(configuration)
+    database = Database.open(configuration, SERVICE)
     revoked = await _keyring(configuration, database).revoke(hint)
     await database.close()
     sys.stdout.write(f"Key version {revoked.version} is revoked as of {revoked.valid_until}.\n")

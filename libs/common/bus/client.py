@@ -17,6 +17,7 @@ from nats.js.errors import NotFoundError
 
 from libs.common.bus.subjects import STREAMS, inbox
 from libs.common.errors import Unavailable
+from libs.common.settings import ServiceSettings, read_secret
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 5
@@ -56,6 +57,12 @@ class Bus:
             raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error
         return cls(client)
 
+    @classmethod
+    async def open(cls, configuration: ServiceSettings, service: str) -> Bus:
+        """Connect to the bus that the settings name."""
+        password = read_secret("nats_password_file", configuration.nats_password_file)
+        return await cls.connect(configuration.nats_url, configuration.nats_user, password, service)
+
     async def publish(
         self, subject: str, payload: bytes, message_id: str, headers: Mapping[str, str] | None = None
     ) -> None:
@@ -91,7 +98,7 @@ class Bus:
 
         return stop
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raise `Unavailable` unless connected."""
         if not self.client.is_connected:
             raise Unavailable(dependency="the bus", reason="not connected")

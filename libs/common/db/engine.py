@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from libs.common.errors import Unavailable
 from libs.common.names import TENANT
+from libs.common.settings import ServiceSettings, read_secret
 
 POOL_SIZE = 8  # connections a process may hold; five services stay well under PostgreSQL's default of 100
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
@@ -36,6 +37,12 @@ class Database:
             connect_args={"connect_timeout": 5, "application_name": f"export-{service}"},
         )
         event.listen(self.engine.sync_engine, "connect", self._set_session)
+
+    @classmethod
+    def open(cls, configuration: ServiceSettings, service: str) -> Database:
+        """Open the database that the settings name."""
+        password = read_secret("database_password_file", configuration.database_password_file)
+        return cls(configuration.database_url, password, service)
 
     def _set_session(self, connection: object, _record: object) -> None:
         cursor = connection.cursor()  # type: ignore[attr-defined] # a DB-API connection, which has no public type

@@ -16,8 +16,10 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from libs.common.errors import ExportError
+from libs.common.metrics import serve_metrics
 from libs.common.rpc.identity import Guard
 from libs.common.rpc.tokens import TokenVerifier
+from libs.common.service import write_whole
 from libs.common.settings import BadSetting, ServiceSettings
 
 MAX_MESSAGE_BYTES = 4 << 20  # streams carry about 1 MiB a message; nothing of ours is larger
@@ -43,7 +45,7 @@ class Server:
 
     def __init__(self, settings: ServiceSettings) -> None:
         verifier = TokenVerifier.from_file(settings.jwks_file, settings.token_issuer, settings.token_audience)
-        self._settings = settings
+        self.settings = settings
         self.grpc = grpc.aio.server(interceptors=[Guard(verifier)], options=OPTIONS)
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
@@ -51,34 +53,34 @@ class Server:
 
     async def start(self, services: Sequence[str]) -> str:
         """Listen; `services` are the full names that health and reflection speak of. Returns the address."""
-        if self._settings.reflection:
+        if self.settings.reflection:
             names = (*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
             reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self.grpc)
-        host, _, _ = self._settings.grpc_listen.rpartition(":")
+        host, _, _ = self.settings.grpc_listen.rpartition(":")
         try:
             port = self._listen()
         except RuntimeError as error:
             raise BadSetting(
-                name="EXPORT_GRPC_LISTEN", reason=f"`{self._settings.grpc_listen}` cannot be bound"
+                name="EXPORT_GRPC_LISTEN", reason=f"`{self.settings.grpc_listen}` cannot be bound"
             ) from error
         self.address = f"{host}:{port}"
         await self.grpc.start()
         return self.address
 
     def _listen(self) -> int:
-        if not self._settings.tls_certificate_file:
-            return self.grpc.add_insecure_port(self._settings.grpc_listen)
+        if not self.settings.tls_certificate_file:
+            return self.grpc.add_insecure_port(self.settings.grpc_listen)
         credentials = grpc.ssl_server_credentials(
             [
                 (
-                    Path(self._settings.tls_key_file).read_bytes(),
-                    Path(self._settings.tls_certificate_file).read_bytes(),
+                    Path(self.settings.tls_key_file).read_bytes(),
+                    Path(self.settings.tls_certificate_file).read_bytes(),
                 )
             ],
-            root_certificates=Path(self._settings.tls_authority_file).read_bytes(),
+            root_certificates=Path(self.settings.tls_authority_file).read_bytes(),
             require_client_auth=True,
         )
-        return self.grpc.add_secure_port(self._settings.grpc_listen, credentials)
+        return self.grpc.add_secure_port(self.settings.grpc_listen, credentials)
 
     async def watch_health(self, services: Sequence[str], checks: Sequence[Check]) -> None:
         """Keep the health answer true to what the service depends on, until cancelled."""
@@ -102,26 +104,20 @@ class Server:
         await self.grpc.stop(DRAIN_SECONDS)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
 async def serve(
     server: Server,
     services: Sequence[str],
     checks: Sequence[Check],
     background: Sequence[Coroutine[Any, Any, None]],
     close: Sequence[Callable[[], Awaitable[None]]],
-    ready_file: str,
 ) -> None:
     """Run a service until SIGTERM or SIGINT, or until one of its background tasks fails.
 
     `background` (workers, relays) is cancelled first, so that no new work is taken; then the door drains;
-    then `close` runs in order. `ready_file`, where given, receives the address once the door is open.
+    then `close` runs in order. Where settings say so, metrics are served and the address is written to a
+    file once the door is open.
     """
+    page = serve_metrics(server.settings.metrics_listen)
     address = await server.start(services)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -130,8 +126,8 @@ async def serve(
     tasks = [asyncio.create_task(coroutine) for coroutine in background]
     tasks.append(asyncio.create_task(server.watch_health(services, checks)))
     waiter = asyncio.create_task(stop.wait())
-    if ready_file:
-        await asyncio.to_thread(_write_whole, Path(ready_file), address)
+    if server.settings.ready_file:
+        await asyncio.to_thread(write_whole, Path(server.settings.ready_file), address)
     _log.info("serving", extra={"fields": {"address": address}})
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, waiter):
@@ -140,7 +136,7 @@ async def serve(
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await task
     await server.stop()
-    for closer in close:
+    for closer in (*close, page.close):
         await closer()
     for task in done - {waiter}:
         task.result()

@@ -40,13 +40,19 @@ class Events:
     """The route of one streaming RPC; `stopping` ends its answers, so that clients come back elsewhere."""
 
     def __init__(
-        self, binding: Binding, verifier: TokenVerifier, upstreams: Upstreams, stopping: asyncio.Event
+        self,
+        binding: Binding,
+        verifier: TokenVerifier,
+        upstreams: Upstreams,
+        stopping: asyncio.Event,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        """Take what to follow and whom to ask."""
+        """Take what to follow, whom to ask, and how long to be silent at most."""
         self._binding = binding
         self._verifier = verifier
         self._upstreams = upstreams
         self._stopping = stopping
+        self._heartbeat_seconds = heartbeat_seconds
 
     def route(self) -> Route:
         """Return the route."""
@@ -63,7 +69,8 @@ class Events:
             self._upstreams, self._binding, request, after, metadata_of(call, tenant), self._stopping
         )
         await follower.begin()
-        return Stream(follower.lines(), 200, _HEADERS, cleanup=follower.close)
+        lines = follower.lines(self._heartbeat_seconds)
+        return Stream(lines, 200, _HEADERS, cleanup=follower.close)
 
 
 class _Follower:
@@ -99,14 +106,14 @@ class _Follower:
             await self.close()
             raise refused(error, self._binding.served_by)
 
-    async def lines(self) -> AsyncGenerator[bytes, None]:
+    async def lines(self, heartbeat_seconds: float) -> AsyncGenerator[bytes, None]:
         """Yield events and heartbeats until the last event, or until the door stops."""
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._ended:
                 reading = self._read()
                 await asyncio.wait(
-                    {reading, stopping}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    {reading, stopping}, timeout=heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED
                 )
                 if stopping.done():
                     return

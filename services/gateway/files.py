@@ -10,6 +10,8 @@ from urllib.parse import quote
 import httpx
 from starlette.types import ASGIApp
 
+from libs.common.bundle.faults import BadPath
+from libs.common.bundle.layout import MAX_PATH_CHARACTERS, check_path
 from libs.common.errors import NotFound, Unavailable
 from libs.common.http.identity import caller_of
 from libs.common.http.router import Call, Route
@@ -23,7 +25,6 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0  # between two pieces; the distributor reads from a store that answers in milliseconds
 MAX_CONNECTIONS = 1000
 NAMES = ("bundle", "manifest", "provenance", "signatures")
-_PATH = re.compile(r"[A-Za-z0-9._/-]{1,255}")  # the paths that a bundle may have
 
 _TO_DISTRIBUTOR = ("range", "if-range", "if-match", "if-none-match")
 _FROM_DISTRIBUTOR = (
@@ -84,9 +85,11 @@ class Files:
 
     async def _file(self, call: Call) -> ASGIApp:
         path = call.variables["path"]
-        if not _PATH.fullmatch(path):
-            raise NotFound(resource="file of the bundle", name=path[:255])
-        return await self._pass(call, f"files/{quote(path)}")
+        try:
+            check_path(path)
+        except BadPath as error:
+            raise NotFound(resource="file of the bundle", name=path[:MAX_PATH_CHARACTERS]) from error
+        return await self._pass(call, f"files/{path}")
 
     async def _pass(self, call: Call, rest: str) -> ASGIApp:
         tenant = caller_of(call.request, self._verifier, DOWNLOAD).tenant

@@ -141,7 +141,7 @@ class Form:
     def _end(self) -> None:
         if self._part.name == SPEC:
             spec = ImportSpec()
-            fill(spec, read_json(bytes(self._spec)), SPEC)
+            fill(spec, read_json(bytes(self._spec), SPEC), SPEC)
             self._has_spec = True
             self._ready.append(ImportRequest(spec=spec))
         elif self._pending:

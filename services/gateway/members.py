@@ -19,12 +19,12 @@ _SHOWN_NAMES = 12  # so many members are listed to somebody who named one that i
 _SHOWN_CHARACTERS = 80  # so much of a hostile name stands in an error
 
 
-def read_json(raw: bytes) -> object:
-    """Return the JSON value of a body, read strictly: no duplicate member, no number that would change."""
+def read_json(raw: bytes, path: str = "body") -> object:
+    """Return the JSON value at `path`, read strictly: no duplicate member, no number that would change."""
     try:
         return decode.read(raw)
     except decode.Rejected as error:
-        raise InvalidField(field="body", reason=error.detail) from error
+        raise InvalidField(field=path, reason=error.detail) from error
 
 
 def fill(message: Message, value: object, path: str) -> None:

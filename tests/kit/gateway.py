@@ -59,8 +59,9 @@ class Asked:
 class Services:
     """All services in one process; `answers` holds what a test says for an RPC by its short name.
 
-    An answer is a message, an error to raise, or for streams a function from request (or requests) to an
-    asynchronous iterator. An RPC without an answer of the test gives an empty message.
+    An answer is a message, an error to raise, or a coroutine function of the request; for streams a function
+    from request, or requests, to an asynchronous iterator. A unary RPC that the test says nothing of gives an
+    empty message.
     """
 
     asked: list[Asked] = field(default_factory=list)
@@ -93,6 +94,8 @@ class Services:
             answer = self.answers.get(method.name)
             if isinstance(answer, Exception):
                 raise answer
+            if callable(answer):
+                answer = await answer(request)
             empty: Message = message_factory.GetMessageClass(method.output_type)()
             return empty if answer is None else answer
 

@@ -130,7 +130,9 @@ def running_suite(data: Path, *, hosts: int = 1, settings: dict[str, str] | None
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = [part for name, value in (settings or {}).items() for part in ("--set", f"{name}={value}")]
     log = (data / "up.log").open("ab")
-    place = ["--data", str(data), "--http", str(free_port()), "--hosts", str(hosts)]
+    place = ["--data", str(data), "--hosts", str(hosts)]
+    if not (data / "ports.json").exists():
+        place += ["--http", str(free_port())]
     command = [sys.executable, "-m", "cli.stella", "up", *place, *chosen]
     process = subprocess.Popen(
         command,

@@ -4,10 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 (cd proto && buf lint && buf format --diff --exit-code --path stellaops)
-base=${BASE:-$(git describe --tags --abbrev=0 2>/dev/null || true)}
-if [ -n "$base" ]; then
-  (cd proto && buf breaking --against "../.git#ref=$base,subdir=proto")
-fi
+base=${BASE:-$(git describe --tags --abbrev=0 2>/dev/null || git log --reverse --format=%H -- proto/buf.yaml | head -n 1)}
+(cd proto && buf breaking --against "../.git#commit=$(git rev-parse "$base^{commit}"),subdir=proto")
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 bash tools/generate-proto.sh "$fresh"

@@ -45,7 +45,7 @@ class Postgres:
         """Run a statement as the superuser."""
         url = self.url.rsplit("/", 1)[0] + "/" + database
         with psycopg.connect(url, password=self.password, autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[arg-type] # a test's own text
+            cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
 

@@ -86,6 +86,14 @@ def test_no_pod_is_root_or_may_write_its_root(service: str) -> None:
     assert security["capabilities"] == {"drop": ["ALL"]}
 
 
+@pytest.mark.parametrize(("values", "scheme"), [((), "http"), (EVERYTHING, "https")])
+def test_the_gateway_reaches_the_distributor_by_tls_where_there_are_certificates(
+    values: tuple[str, ...], scheme: str
+) -> None:
+    variables = {item["name"]: item["value"] for item in pod("gateway", *values)["containers"][0]["env"]}
+    assert variables["EXPORT_DISTRIBUTOR_HTTP"] == f"{scheme}://suite-distributor:8080"
+
+
 def test_a_password_in_a_value_is_refused() -> None:
     ended = template("database.url=postgresql://planner:secret@host/export")
     assert ended.returncode != 0

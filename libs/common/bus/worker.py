@@ -40,6 +40,12 @@ Handler = Callable[[Delivery], Awaitable[None]]
 GiveUp = Callable[[Delivery, Exception], Awaitable[None]]
 
 
+def _is_told_to_end() -> bool:
+    """Tell whether this task was cancelled: nats-py waits by `wait_for`, which can swallow that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Worker:
     """Handles messages of one subject, up to `concurrency` at a time.
 
@@ -76,7 +82,7 @@ class Worker:
         running: set[asyncio.Task[None]] = set()
         subscription: JetStreamContext.PullSubscription | None = None
         try:
-            while True:
+            while not _is_told_to_end():
                 await slots.acquire()
                 message = None
                 try:

@@ -44,6 +44,11 @@ def headers(
     return found if tenant is None else found | {"x-stella-tenant": tenant}
 
 
+def verifier() -> TokenVerifier:
+    """Return what checks those tokens."""
+    return TokenVerifier(json.loads(_TOKENS.jwks()), ISSUER, "export-center")
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A call as it reached a service."""
@@ -176,12 +181,10 @@ async def gateway(folder: Path, services: Services, **chosen: Any) -> AsyncItera
 @contextlib.asynccontextmanager
 async def running(configuration: GatewaySettings, services: Services) -> AsyncIterator[Gateway]:
     """Run a gateway as its `__main__` composes it, in this loop."""
-    jwks = json.loads(_TOKENS.jwks())
-    verifier = TokenVerifier(jwks, ISSUER, "export-center")
     upstreams = Upstreams.open(configuration)
     distributor = open_client(configuration)
     stopping = asyncio.Event()
-    app = application(verifier, upstreams, distributor, clock.now, stopping)
+    app = application(verifier(), upstreams, distributor, clock.now, stopping)
     door = HttpDoor(app, configuration.http_listen)
     url = f"http://{await door.start()}"
     async with httpx.AsyncClient(base_url=url, headers=headers(), timeout=30) as client:

@@ -69,6 +69,6 @@ def serve_metrics(listen: str, registry: CollectorRegistry = REGISTRY) -> Metric
     host, _, port = listen.rpartition(":")
     try:
         server, thread = start_http_server(int(port), host, registry)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise BadSetting(name="EXPORT_METRICS_LISTEN", reason=f"`{listen[:80]}` cannot be bound") from error
     return MetricsPage(server, thread)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 
@@ -52,10 +53,9 @@ class Dispatcher:
                 _log.warning("dispatch waits", extra={"fields": {"error": str(error)}})
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            try:
-                await asyncio.wait_for(self._bell.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._bell.wait()
 
     async def turn(self) -> None:
         """Do everything that may be done now."""

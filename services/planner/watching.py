@@ -68,7 +68,8 @@ class Watching:
     async def _wait(self, news: asyncio.Event) -> None:
         if not self._closing:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await news.wait()
         if self._closing:
             raise Unavailable(dependency="the planner", reason="it is stopping")
 

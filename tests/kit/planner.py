@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from prometheus_client import CollectorRegistry
 from stellaops.evidence.v1 import ledger_pb2, ledger_pb2_grpc
 from stellaops.export.v1 import (
@@ -40,6 +41,7 @@ from libs.common.errors import AdapterUnknown, SnapshotGone, Unavailable, Unimpl
 from libs.common.rpc.access import ROLES, SERVICE
 from libs.common.rpc.identity import current_caller
 from libs.common.rpc.server import Server
+from libs.common.rpc.status import error_info
 from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
 from services.planner.__main__ import SERVICES, Planner, compose
@@ -50,6 +52,7 @@ KIND, VARIANT = "test", "plain"
 ISSUER = "https://issuer.example"
 MIB = 1 << 20
 PATIENCE_SECONDS = 30.0
+STOP_SECONDS = 5.0  # what calls in hand get to end, so that none is left with an open connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,19 @@ class Evidence(ledger_pb2_grpc.LedgerServiceServicer):
     datasets: dict[str, Datasets] = field(default_factory=dict)
     lists_segments: bool = True
     down: bool = False
+    refusals: int = 0
     held: dict[tuple[str, str], str] = field(default_factory=dict)
     _pinned: dict[str, tuple[str, Datasets]] = field(default_factory=dict)
+    _count: int = 0
+
+    def recover(self) -> None:
+        """Serve again like any upstream."""
+        self.lists_segments, self.down = True, False
+
+    def forget(self) -> None:
+        """Lose every snapshot."""
+        self.held.clear()
+        self._pinned.clear()
 
     async def OpenSnapshot(
         self, request: ledger_pb2.OpenSnapshotRequest, context: Any
@@ -91,7 +105,8 @@ class Evidence(ledger_pb2_grpc.LedgerServiceServicer):
         holder = (tenant, request.holder)
         snapshot_id = self.held.get(holder) if request.holder else None
         if snapshot_id is None:
-            snapshot_id = f"snapshot-{len(self._pinned) + 1}"
+            self._count += 1
+            snapshot_id = f"snapshot-{self._count}"
             self._pinned[snapshot_id] = (tenant, self._wanted(tenant, request))
             if request.holder:
                 self.held[holder] = snapshot_id
@@ -141,6 +156,7 @@ class Evidence(ledger_pb2_grpc.LedgerServiceServicer):
 
     def _refuse_when_down(self) -> None:
         if self.down:
+            self.refusals += 1
             raise Unavailable(dependency="the made-up upstream", reason="a test says so")
 
 
@@ -201,9 +217,14 @@ class Adapters(adapters_pb2_grpc.AdapterServiceServicer):
 class Failing:
     """An error that a worker answers with, so many times."""
 
-    code: str = "ERR_EXPORT_BLOB_MISSING"
-    retryable: bool = False
-    times: int = 1
+    code: str
+    retryable: bool
+    times: int
+
+
+def failing(code: str, *, retryable: bool = False, times: int = 1) -> Failing:
+    """Return an error that a worker answers with, so many times."""
+    return Failing(code, retryable, times)
 
 
 class Workers:
@@ -216,6 +237,11 @@ class Workers:
         self.done: list[tuple[str, str, work_pb2.WorkContext]] = []
         self.work: dict[str, Any] = {}
         self.cancelled: list[work_pb2.WorkContext] = []
+
+    def obey(self) -> None:
+        """Do all work again, without a fault."""
+        self.failing.clear()
+        self.idle.clear()
 
     async def listen(self) -> None:
         """Hear of cancelled runs."""
@@ -301,6 +327,20 @@ class Workers:
             subject, result.SerializeToString(), f"result-{delivery.message_id}", delivery.headers
         )
 
+    async def publish(self, user: str, subject: str, result: Any, message_id: str) -> None:
+        """Send a result of a test's own."""
+        await self._buses[user].publish(subject, result.SerializeToString(), message_id)
+
+
+@contextlib.contextmanager
+def refused(code: str) -> Iterator[None]:
+    """Expect a call to be refused with a code of the catalogue."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        yield
+    found = error_info(caught.value)
+    assert found is not None, caught.value
+    assert found.reason == code, caught.value.details()
+
 
 @dataclass
 class Client:
@@ -311,16 +351,18 @@ class Client:
     profiles: profiles_pb2_grpc.ProfileServiceAsyncStub
     runs: runs_pb2_grpc.RunServiceAsyncStub
 
-    async def create_profile(self, profile_id: str = "nightly", **spec: Any) -> profiles_pb2.Profile:
+    async def create_profile(
+        self, profile_id: str = "nightly", *, request_id: str = "", validate_only: bool = False, **spec: Any
+    ) -> profiles_pb2.Profile:
         """Create a profile of the made-up adapter."""
-        wanted = profiles_pb2.ProfileSpec(kind=KIND, variant=VARIANT, **spec)
-        created: profiles_pb2.Profile = await self.profiles.CreateProfile(
-            profiles_pb2.CreateProfileRequest(
-                profile_id=profile_id, profile=profiles_pb2.Profile(spec=wanted)
-            ),
-            metadata=self.metadata,
+        wanted = profiles_pb2.ProfileSpec(**{"kind": KIND, "variant": VARIANT, **spec})
+        request = profiles_pb2.CreateProfileRequest(
+            profile_id=profile_id,
+            profile=profiles_pb2.Profile(spec=wanted),
+            request_id=request_id,
+            validate_only=validate_only,
         )
-        return created
+        return await self.profiles.CreateProfile(request, metadata=self.metadata)
 
     async def start(
         self, profile: str = "nightly", request_id: str = "", selector: Selector | None = None
@@ -362,6 +404,18 @@ class Client:
         return found
 
 
+def client_of(issuer: TokenIssuer, channel: grpc.aio.Channel, tenant: str, role: str = "publisher") -> Client:
+    """Return a client of a tenant, with a token of its own."""
+    moment = int(time.time())
+    token = issuer.issue(f"user-{tenant}", [tenant], ROLES[role], moment, moment + 3600)
+    return Client(
+        tenant,
+        (("authorization", f"Bearer {token}"),),
+        profiles_pb2_grpc.ProfileServiceStub(channel),
+        runs_pb2_grpc.RunServiceStub(channel),
+    )
+
+
 @dataclass
 class House:
     """A running planner and all that stands around it."""
@@ -379,15 +433,7 @@ class House:
 
     def client(self, tenant: str, role: str = "publisher") -> Client:
         """Return a client of a tenant."""
-        moment = int(time.time())
-        token = self.issuer.issue(f"user-{tenant}", [tenant], ROLES[role], moment, moment + 3600)
-        metadata = (("authorization", f"Bearer {token}"),)
-        return Client(
-            tenant,
-            metadata,
-            profiles_pb2_grpc.ProfileServiceStub(self.channel),
-            runs_pb2_grpc.RunServiceStub(self.channel),
-        )
+        return client_of(self.issuer, self.channel, tenant, role)
 
     def count(self, sample: str, **labels: str) -> float:
         """Return the value of a metric."""
@@ -456,7 +502,7 @@ class Ground:
                 yield house
         finally:
             await channel.close(None)
-            await planner.server.grpc.stop(0)
+            await planner.server.grpc.stop(STOP_SECONDS)
             for close in planner.close:
                 await close()
 

@@ -46,7 +46,7 @@ def edited(message: profiles_pb2.Profile, mask: FieldMask, profile: Profile) -> 
 
 
 def _with_parents(message: profiles_pb2.Profile, paths: list[str]) -> profiles_pb2.Profile:
-    """Return the message with every message set that a path leads through: the merge passes over unset ones."""
+    """Return the message with all messages set that paths lead through: the merge passes over unset ones."""
     copy = profiles_pb2.Profile()
     copy.CopyFrom(message)
     for path in paths:

@@ -1,0 +1,197 @@
+"""Planners that die at bad moments, queues, shares of the work: each with planners of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from sqlalchemy import text
+from stellaops.export.v1 import runs_pb2
+from stellaops.export.v1.selectors_pb2 import RECORD_KIND_VEX
+
+from libs.common.rpc.client import ServiceIdentity, open_channel
+from libs.common.segments.cut import is_part_start
+from services.planner.housekeeping import Housekeeping
+from services.planner.sources.ledger import Ledger
+from tests.kit.planner import Datasets, Ground, House, MadeSegment, failing, until
+
+MANY: Datasets = {
+    (RECORD_KIND_VEX, "vendor"): [
+        MadeSegment(key, 16 << 20)
+        for key in sorted(f"SEG-{number}".encode() for number in range(4000))
+        if is_part_start("vex", key)
+    ]
+}
+
+
+async def test_what_a_dead_planner_had_committed_is_sent_by_the_next_one(land: Ground) -> None:
+    async with land.planner(awake=False) as house:
+        client = house.client("acme")
+        await client.create_profile()
+        name = (await client.start()).name
+    assert land.workers.done == []
+    async with land.planner() as house:
+        assert (await house.client("acme").watch(name))[-1].type == "succeeded"
+
+
+async def test_a_run_goes_on_when_planners_die_one_after_another(land: Ground) -> None:
+    async with land.planner() as house:
+        client = house.client("acme")
+        await client.create_profile()
+        name = (await client.start()).name
+    types: list[str] = []
+    for _ in range(20):
+        async with land.planner() as house:
+            await asyncio.sleep(0)
+            run = await house.client("acme").get(name)
+            if run.state == runs_pb2.Run.STATE_SUCCEEDED:
+                types = [event.type for event in await house.client("acme").watch(name)]
+                break
+            after = run.etag
+            await until(partial(changed, house, name, after))
+    assert (types.count("succeeded"), types.count("shard_done"), types[-1]) == (1, 1, "succeeded")
+
+
+async def changed(house: House, name: str, etag: str) -> bool:
+    return (await house.client("acme").get(name)).etag != etag
+
+
+async def test_two_planners_share_the_work(land: Ground) -> None:
+    async with land.planner() as one, land.planner() as other:
+        await one.client("acme").create_profile()
+        started = await asyncio.gather(
+            *(house.client("acme").start() for house in (one, other) for _ in range(4))
+        )
+        for run in started:
+            events = await other.client("acme").watch(run.name)
+            assert [event.type for event in events].count("succeeded") == 1
+
+
+async def test_runs_beyond_the_tenant_s_limit_wait_in_order(land: Ground) -> None:
+    async with land.planner(tenant_concurrent_runs=1) as house:
+        land.workers.idle.add("sign")
+        client = house.client("acme")
+        await client.create_profile()
+        first, second, third = [(await client.start()).name for _ in range(3)]
+        await until(lambda: signing(house, first))
+        assert [(await client.get(name)).state for name in (second, third)] == [
+            runs_pb2.Run.STATE_QUEUED,
+            runs_pb2.Run.STATE_QUEUED,
+        ]
+        await client.cancel(first)
+        await until(lambda: signing(house, second))
+        assert (await client.get(third)).state == runs_pb2.Run.STATE_QUEUED
+
+
+async def signing(house: House, name: str) -> bool:
+    return (await house.client("acme").get(name)).stage == runs_pb2.Run.STAGE_SIGNING
+
+
+async def test_one_tenant_s_queue_does_not_hold_up_another(land: Ground) -> None:
+    async with land.planner(tenant_concurrent_runs=1) as house:
+        acme, beta = house.client("acme"), house.client("beta")
+        await acme.create_profile()
+        await beta.create_profile()
+        land.workers.idle.add("sign")
+        for _ in range(3):
+            await acme.start()
+        await until(lambda: asyncio.sleep(0, "sign" in land.workers.work))
+        land.workers.obey()
+        assert (await beta.watch((await beta.start()).name))[-1].type == "succeeded"
+
+
+async def test_a_retried_run_waits_for_a_slot_too(land: Ground) -> None:
+    async with land.planner(tenant_concurrent_runs=1) as house:
+        client = house.client("acme")
+        await client.create_profile()
+        land.workers.failing["sign"] = failing("ERR_EXPORT_KEY")
+        name = (await client.start()).name
+        await client.watch(name)
+        land.workers.idle.add("sign")
+        other = (await client.start()).name
+        assert (await client.retry(name)).state == runs_pb2.Run.STATE_QUEUED
+        land.workers.obey()
+        await client.cancel(other)
+        assert (await client.watch(name))[-1].type == "succeeded"
+
+
+async def test_no_more_shards_are_out_than_the_limit(land: Ground) -> None:
+    land.evidence.datasets["acme"] = MANY
+    land.workers.idle.add("adapt")
+    async with land.planner(shards_in_flight=3, tenant_shards_in_flight=2) as house:
+        client = house.client("acme")
+        await client.create_profile()
+        name = (await client.start()).name
+        await until(lambda: released(house, 2))
+        async with house.database.system() as connection:
+            row = (
+                await connection.execute(text("SELECT shards_total, shards_released FROM export_runs"))
+            ).one()
+        assert row.shards_total > 4
+        assert row.shards_released == 2
+        assert (await client.get(name)).progress.shards_done == 0
+
+
+async def test_a_tenant_with_many_shards_does_not_starve_one_with_few(land: Ground) -> None:
+    land.evidence.datasets["acme"] = MANY
+    land.workers.idle.add("adapt")
+    async with land.planner(shards_in_flight=3, tenant_shards_in_flight=2) as house:
+        acme, beta = house.client("acme"), house.client("beta")
+        await acme.create_profile()
+        await beta.create_profile()
+        await acme.start()
+        await until(lambda: released(house, 2))
+        await beta.start()
+        await until(lambda: released(house, 3))
+
+
+async def released(house: House, shards: int) -> bool:
+    async with house.database.system() as connection:
+        found = await connection.execute(text("SELECT coalesce(sum(shards_released), 0) FROM export_runs"))
+        return bool(found.scalar_one() == shards)
+
+
+async def test_evidence_is_held_until_the_run_succeeds_and_then_let_go(land: Ground) -> None:
+    async with land.planner() as house:
+        client = house.client("acme")
+        await client.create_profile()
+        land.workers.failing["sign"] = failing("ERR_EXPORT_KEY")
+        name = (await client.start()).name
+        await client.watch(name)
+        channel = open_channel(house.settings.evidence_address, house.settings)
+        identity = ServiceIdentity(house.settings.service_token_file)
+        housekeeping = Housekeeping(house.database, Ledger(channel, identity))
+        await housekeeping.turn()
+        assert list(land.evidence.held) == [("acme", name.rpartition("/")[2])]
+        await client.retry(name)
+        await client.watch(name)
+        await housekeeping.turn()
+        assert list(land.evidence.held) == []
+        await channel.close(None)
+
+
+async def test_old_memories_are_forgotten(land: Ground) -> None:
+    async with land.planner(awake=False) as house:
+        await house.client("acme").create_profile(request_id="one")
+        channel = open_channel(house.settings.evidence_address, house.settings)
+        housekeeping = Housekeeping(
+            house.database, Ledger(channel, ServiceIdentity(house.settings.service_token_file))
+        )
+        await housekeeping.turn()
+        assert await remembered(house) == 1
+        async with house.database.tenant("acme") as connection:
+            await connection.execute(
+                text(
+                    "INSERT INTO request_ids (tenant, request_id, request_digest, resource, created_at) "
+                    "VALUES ('acme', 'old', 'd', 'r', now() - interval '15 days')"
+                )
+            )
+        await housekeeping.turn()
+        assert await remembered(house) == 1
+        await channel.close(None)
+
+
+async def remembered(house: House) -> int:
+    async with house.database.system() as connection:
+        found = await connection.execute(text("SELECT count(*) FROM request_ids"))
+        return int(found.scalar_one())

@@ -14,6 +14,7 @@ from libs.common.db import inbox
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
+from libs.common.rpc.identity import TRACE_HEADER, continue_trace, current_trace
 from services.planner.planning import Planning
 from services.planner.runs.events import AttemptEvent, Planned, WorkFailed
 from services.planner.runs.evidence import Snapshot
@@ -81,7 +82,13 @@ class Intake:
         received = _read(stage, delivery)
         if received is None:
             return
-        fields = {"tenant": received.tenant, "run": received.run, "stage": stage.value}
+        continue_trace(delivery.headers.get(TRACE_HEADER, ""))
+        fields = {
+            "tenant": received.tenant,
+            "run": received.run,
+            "stage": stage.value,
+            "trace": current_trace(),
+        }
         with unit_of_work(_log, "message taken", **fields, attempt=received.attempt) as line:
             line["item"] = received.item
             line["event"] = type(received.event).__name__
@@ -94,20 +101,19 @@ class Intake:
                 await self._fail(received, error)
 
     async def _plan(self, asked: Received, message_id: str) -> None:
-        found = await self._asked_to_plan(asked)
-        if found is None:
+        snapshot = await self._asked_to_plan(asked)
+        if snapshot is None:
             return
-        kept, snapshot = found
-        cut = await self._planning.shards(Call(asked.tenant, kept.facts.trace), snapshot)
+        cut = await self._planning.shards(Call(asked.tenant), snapshot)
         planned = Planned(asked.attempt, len(cut))
         await self._apply(asked, planned, message_id, cut)
 
-    async def _asked_to_plan(self, asked: Received) -> tuple[Kept, Snapshot] | None:
+    async def _asked_to_plan(self, asked: Received) -> Snapshot | None:
         async with self._database.tenant(asked.tenant) as connection:
             kept = await runs.find(connection, asked.tenant, asked.run)
             if kept is None or not _waits_for_plan(kept, asked):
                 return None
-            return kept, (await inputs.of(connection, asked.tenant, [asked.run]))[asked.run]
+            return (await inputs.of(connection, asked.tenant, [asked.run]))[asked.run]
 
     async def _happen(self, received: Received, message_id: str) -> None:
         assert received.event is not None  # every result says what happened

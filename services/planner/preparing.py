@@ -23,9 +23,10 @@ from services.planner.store import profiles
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody asks to run: a profile by its id, narrowed by a selector."""
+    """What somebody asks to run: a profile by its id, narrowed by a selector; `trace` is a traceparent."""
 
     actor: str
+    trace: str
     profile: str
     selector: Selector
 
@@ -83,7 +84,7 @@ class Preparing:
             snapshot_id=snapshot.id,
             plan_digest=plan.plan_digest(identity),
             actor=wish.actor,
-            trace=call.trace,
+            trace=wish.trace,
             created=now,
         )
         return Prepared(facts, snapshot)

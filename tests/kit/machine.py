@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from services.planner.runs.events import (
     Admitted,
     Assembled,
+    CancelAsked,
     Event,
+    Expired,
     Granted,
     Planned,
+    RetryAsked,
     ShardDone,
     Signed,
     TargetDone,
@@ -90,3 +93,81 @@ def on_the_way(attempt: int = 1) -> dict[State, tuple[Event, ...]]:
 def run_in(state: State) -> Run:
     """Return a run that came to a state without a fault."""
     return after(new_run(), *on_the_way()[state])
+
+
+_WORK = (
+    (State.PLANNING, ""),
+    (State.ADAPTING, "0"),
+    (State.ADAPTING, "1"),
+    (State.ASSEMBLING, ""),
+    (State.SIGNING, ""),
+    (State.DISTRIBUTING, "download"),
+    (State.DISTRIBUTING, "mirror"),
+)
+
+
+def happenings(attempt: int) -> dict[str, tuple[Event, ...]]:
+    """Return what can happen, in the words and the order of docs/modules/export-center/runs.md."""
+    return {
+        "a slot is free": (Admitted(attempt),),
+        "the plan is made": (Planned(attempt, 2),),
+        "shards are granted": (Granted(attempt, 1), Granted(attempt, 2)),
+        "a shard is done": (shard_done(0, attempt), shard_done(1, attempt)),
+        "the bundle is assembled": (assembled(attempt),),
+        "the bundle is signed": (signed(attempt),),
+        "a target has it": (target_done("download", attempt), target_done("mirror", attempt)),
+        "work fails and may go better": tuple(
+            failed(stage, item, attempt=attempt, retryable=True) for stage, item in _WORK
+        ),
+        "work fails for good": tuple(failed(stage, item, attempt=attempt) for stage, item in _WORK),
+        "cancel": (CancelAsked(),),
+        "retry": (RetryAsked(),),
+        "retention removes the bundle": (Expired(),),
+    }
+
+
+def examples() -> dict[State, tuple[Run, ...]]:
+    """Return runs of every kind that there is in each state."""
+    way = {state: run_in(state) for state in on_the_way()}
+    one_served = after(way[State.DISTRIBUTING], target_done("download"))
+    broken = (
+        after(way[State.SIGNING], failed(State.SIGNING)),
+        after(one_served, failed(State.DISTRIBUTING, "mirror")),
+    )
+    return {
+        **{state: (run,) for state, run in way.items()},
+        State.QUEUED: (way[State.QUEUED], *(after(run, RetryAsked()) for run in broken)),
+        State.ADAPTING: (
+            after(way[State.PLANNING], Planned(1, 2)),
+            way[State.ADAPTING],
+            after(way[State.ADAPTING], shard_done(0)),
+        ),
+        State.DISTRIBUTING: (
+            way[State.DISTRIBUTING],
+            one_served,
+            after(way[State.DISTRIBUTING], failed(State.DISTRIBUTING, "mirror")),
+        ),
+        State.FAILED: broken,
+        State.CANCELLED: tuple(
+            after(way[state], CancelAsked()) for state in (State.QUEUED, State.DISTRIBUTING)
+        ),
+        State.EXPIRED: (after(way[State.SUCCEEDED], Expired()),),
+    }
+
+
+def transitions() -> str:
+    """Return the table of every state and happening that changes a run, and of what the run then is."""
+    rows = ["| in state | when | the run is then |", "| --- | --- | --- |"]
+    runs = examples()
+    for state in State:
+        for happening in happenings(1):
+            becomes = {
+                changed.state
+                for run in runs[state]
+                for event in happenings(run.attempt)[happening]
+                if (changed := step(run, event, NOW).run) != run
+            }
+            if becomes:
+                words = " or ".join(f"`{other}`" for other in State if other in becomes)
+                rows.append(f"| `{state}` | {happening} | {words} |")
+    return "\n".join(rows)

@@ -39,7 +39,7 @@ from libs.common.bus.worker import Delivery, Handler, Worker
 from libs.common.db.engine import Database
 from libs.common.errors import AdapterUnknown, SnapshotGone, Unavailable, Unimplemented
 from libs.common.rpc.access import ROLES, SERVICE
-from libs.common.rpc.identity import current_caller
+from libs.common.rpc.identity import current_caller, current_trace
 from libs.common.rpc.server import Server
 from libs.common.rpc.status import error_info
 from libs.common.rpc.tokens import TokenIssuer
@@ -83,6 +83,7 @@ class Evidence(ledger_pb2_grpc.LedgerServiceServicer):
     datasets: dict[str, Datasets] = field(default_factory=dict)
     lists_segments: bool = True
     down: bool = False
+    traces: list[str] = field(default_factory=list)
     refusals: int = 0
     held: dict[tuple[str, str], str] = field(default_factory=dict)
     _pinned: dict[str, tuple[str, Datasets]] = field(default_factory=dict)
@@ -132,6 +133,7 @@ class Evidence(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ListSegmentsRequest, context: Any
     ) -> ledger_pb2.ListSegmentsResponse:
         self._refuse_when_down()
+        self.traces.append(current_trace())
         if not self.lists_segments:
             raise Unimplemented(method="ListSegments")
         tenant, datasets = self._pinned.get(request.snapshot_id, ("", {}))
@@ -236,6 +238,7 @@ class Workers:
         self.idle: set[str] = set()
         self.done: list[tuple[str, str, work_pb2.WorkContext]] = []
         self.work: dict[str, Any] = {}
+        self.headers: dict[str, dict[str, str]] = {}
         self.cancelled: list[work_pb2.WorkContext] = []
 
     def obey(self) -> None:
@@ -314,6 +317,7 @@ class Workers:
         stage, item = step
         names = (stage, f"{stage} {item}")
         self.work[names[1].strip()] = work
+        self.headers[names[1].strip()] = delivery.headers
         if self.idle.intersection(names):
             return
         for name in names:

@@ -1,4 +1,4 @@
-"""Says on whose behalf, and for how long, a served call may call other services."""
+"""Says for whom, and for how long, a served call may call other services, and which trace it belongs to."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ _SPAN_DIGITS = 16  # W3C trace context: the parent id is half as long as the tra
 
 def call_for(context: Context) -> Call:
     """Return the call that continues the one being served."""
+    return call_within(current_caller().tenant, context.time_remaining(), "the planner")
+
+
+def traceparent() -> str:
+    """Return what messages carry that the call being served causes."""
     trace = current_trace()
-    parent = f"00-{trace}-{trace[:_SPAN_DIGITS]}-01" if trace else ""
-    return call_within(current_caller().tenant, parent, context.time_remaining(), "the planner")
+    return f"00-{trace}-{trace[:_SPAN_DIGITS]}-01" if trace else ""

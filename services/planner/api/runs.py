@@ -14,7 +14,7 @@ from libs.common.db.engine import Database
 from libs.common.names import RUN, last_id
 from libs.common.paging import page_token
 from libs.common.rpc.identity import current_caller
-from services.planner.api.asking import Context, call_for
+from services.planner.api.asking import Context, call_for, traceparent
 from services.planner.api.pages import position_in, size_of
 from services.planner.api.previews import preview_message
 from services.planner.missing import no_run
@@ -124,4 +124,5 @@ def _wish(parent: str, run: runs_pb2.Run) -> Wish:
     caller = current_caller()
     require_parent(parent, caller.tenant)
     profile = last_id("run.profile", run.profile, caller.tenant, "profiles")
-    return Wish(caller.subject, profile, selector_from_message("run.selector", run.selector))
+    selector = selector_from_message("run.selector", run.selector)
+    return Wish(caller.subject, traceparent(), profile, selector)

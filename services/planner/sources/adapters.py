@@ -40,7 +40,7 @@ class AdapterHost:
         request = adapters_pb2.ValidateSpecRequest(spec=spec_to_message(spec))
         try:
             answer = await self._stub.ValidateSpec(
-                request, metadata=call.metadata(self._identity), timeout=call.seconds
+                request, metadata=self._identity.metadata(call.tenant), timeout=call.seconds
             )
         except grpc.RpcError as error:
             raise from_rpc_error(error, DEPENDENCY) from error

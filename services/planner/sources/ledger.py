@@ -42,7 +42,7 @@ class Ledger:
         )
         try:
             answer = await self._stub.OpenSnapshot(
-                request, metadata=call.metadata(self._identity), timeout=call.seconds
+                request, metadata=self._identity.metadata(call.tenant), timeout=call.seconds
             )
         except grpc.RpcError as error:
             raise from_rpc_error(error, DEPENDENCY) from error
@@ -62,7 +62,7 @@ class Ledger:
         request = ledger_pb2.ReleaseSnapshotRequest(snapshot_id=snapshot_id, holder=holder)
         try:
             await self._stub.ReleaseSnapshot(
-                request, metadata=call.metadata(self._identity), timeout=call.seconds
+                request, metadata=self._identity.metadata(call.tenant), timeout=call.seconds
             )
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
@@ -80,7 +80,7 @@ class Ledger:
         while True:
             try:
                 page = await self._stub.ListSegments(
-                    request, metadata=call.metadata(self._identity), timeout=call.seconds
+                    request, metadata=self._identity.metadata(call.tenant), timeout=call.seconds
                 )
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.UNIMPLEMENTED:

@@ -328,6 +328,17 @@ async def test_a_second_result_of_the_same_work_changes_nothing(house: House, te
     assert await client.watch(run.name) == events
 
 
+async def test_the_caller_s_trace_goes_with_every_message_and_call(house: House, tenant: str) -> None:
+    client = house.client(tenant)
+    await client.create_profile()
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    client.metadata = (*client.metadata, ("traceparent", f"00-{trace}-b7ad6b7169203331-01"))
+    await client.watch((await client.start()).name)
+    for work in ("adapt 0", "assemble", "sign", "distribute download"):
+        assert house.workers.headers[work]["traceparent"].split("-")[1] == trace
+    assert house.evidence.traces[-1] == trace
+
+
 async def test_ends_of_runs_are_counted(house: House, tenant: str) -> None:
     labels = {"profile_kind": "test", "variant": "plain"}
     before = {

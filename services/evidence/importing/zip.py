@@ -19,6 +19,7 @@ READ_BYTES = 256 * 1024
 _END_RECORD_BYTES = 22
 _END_SIGNATURE = b"PK\x05\x06"
 _ZIP64_LOCATOR_SIGNATURE = b"PK\x06\x07"
+_ZIP64_RECORD_SIGNATURE = b"PK\x06\x06"
 _ZIP64_LOCATOR_BYTES = 20
 _ZIP64_RECORD_BYTES = 56
 _ENTRY_SIGNATURE = b"PK\x01\x02"
@@ -50,7 +51,11 @@ def _spool(chunks: Iterator[bytes], file: BinaryIO, location: str) -> None:
 
 
 def _check_directory(file: BinaryIO, location: str) -> None:
-    """Refuse a directory that would fill the memory, before anything reads it as a whole."""
+    """Refuse a directory that would fill the memory, before anything reads it as a whole.
+
+    The records are looked for where `zipfile` does: it takes the 64-bit record that stands right before its
+    locator, wherever the locator says that it is, so another place would be checked than is read.
+    """
     start = max(0, file.seek(0, 2) - _END_RECORD_BYTES - 0xFFFF)
     file.seek(start)
     tail = file.read()
@@ -58,13 +63,14 @@ def _check_directory(file: BinaryIO, location: str) -> None:
     if end < 0 or len(tail) - end < _END_RECORD_BYTES:
         raise BadArchive(location=location, reason="it is no zip archive, or its end is missing")
     size, directory_end = struct.unpack("<L", tail[end + 12 : end + 16])[0], start + end
-    locator = tail[max(0, end - _ZIP64_LOCATOR_BYTES) : end]
-    if locator.startswith(_ZIP64_LOCATOR_SIGNATURE):
-        file.seek(struct.unpack("<Q", locator[8:16])[0])
+    record_start = directory_end - _ZIP64_LOCATOR_BYTES - _ZIP64_RECORD_BYTES
+    if record_start >= 0:
+        file.seek(record_start)
         record = file.read(_ZIP64_RECORD_BYTES)
-        if len(record) == _ZIP64_RECORD_BYTES:
+        locator = file.read(_ZIP64_LOCATOR_BYTES)
+        if locator.startswith(_ZIP64_LOCATOR_SIGNATURE) and record.startswith(_ZIP64_RECORD_SIGNATURE):
             size = struct.unpack("<Q", record[40:48])[0]
-        directory_end -= _ZIP64_RECORD_BYTES + _ZIP64_LOCATOR_BYTES
+            directory_end = record_start
     if size > MAX_DIRECTORY_BYTES:
         raise TooLarge(what=f"The directory of `{location}`", limit=f"{MAX_DIRECTORY_BYTES} bytes")
     file.seek(max(0, directory_end - size))

@@ -10,8 +10,11 @@ import zstandard
 from libs.common.errors import BadArchive
 from services.evidence.importing.limits import MIB
 
+# Fed in slices, since what a call leaves is copied: in a chunk of empty frames that would be the whole chunk
+# again for each few bytes of it.
 ZSTD_FEED_BYTES = 1024  # at most 256 blocks of 128 KiB: no call can unpack more than 32 MiB at once
 ZSTD_MAX_WINDOW_BYTES = 128 * MIB  # what `zstd -d` takes without being asked for more
+GZIP_FEED_BYTES = 16 * 1024
 GZIP_OUTPUT_BYTES = MIB
 
 
@@ -23,13 +26,14 @@ def unzstd(chunks: Iterator[bytes], location: str) -> Iterator[bytes]:
         view = memoryview(chunk)
         while view:
             frame = frame or context.decompressobj()
+            fed = view[:ZSTD_FEED_BYTES]
             try:
-                plain = frame.decompress(view[:ZSTD_FEED_BYTES])
+                plain = frame.decompress(fed)
             except zstandard.ZstdError as error:
                 raise BadArchive(location=location, reason=f"its zstd data is damaged ({error})") from error
-            view = view[ZSTD_FEED_BYTES:]
+            view = view[len(fed) :]
             if frame.eof:
-                view = memoryview(bytes(frame.unused_data) + bytes(view))
+                view = memoryview(chunk)[len(chunk) - len(view) - len(frame.unused_data) :]
                 frame = None
             if plain:
                 yield plain
@@ -41,16 +45,17 @@ def gunzip(chunks: Iterator[bytes], location: str) -> Iterator[bytes]:
     """Yield the plain bytes of one gzip member or of several in a row."""
     member = None
     for chunk in chunks:
-        pending = chunk
-        while pending:
+        view = memoryview(chunk)
+        while view:
             member = member or zlib.decompressobj(wbits=31)
+            fed = view[:GZIP_FEED_BYTES]
             try:
-                plain = member.decompress(pending, GZIP_OUTPUT_BYTES)
+                plain = member.decompress(fed, GZIP_OUTPUT_BYTES)
             except zlib.error as error:
                 raise BadArchive(location=location, reason=f"its gzip data is damaged ({error})") from error
-            pending = member.unconsumed_tail
+            left = member.unused_data if member.eof else member.unconsumed_tail
+            view = view[len(fed) - len(left) :]
             if member.eof:
-                pending = member.unused_data
                 member = None
             if plain:
                 yield plain

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from stellaops.evidence.v1.imports_pb2 import FileStart, ImportRequest, ImportSpec
+from stellaops.evidence.v1.imports_pb2 import FileStart, ImportEnd, ImportRequest, ImportSpec
 
 from libs.common.errors import InvalidField, TooLarge
 from services.gateway.members import fill, read_json
@@ -86,14 +86,15 @@ class Form:
         ready, self._ready = self._ready, []
         yield from ready
 
-    def finish(self) -> None:
-        """Say that nothing follows; raise InvalidField where something is missing."""
+    def finish(self) -> ImportRequest:
+        """Return the last message, that nothing follows; raise InvalidField where something is missing."""
         if not self._complete:
             raise InvalidField(field="body", reason="the form ends in the middle; nothing was taken")
         if not self._has_spec:
             raise InvalidField(field=SPEC, reason="the form has no such field; it comes first")
         if not self._files:
             raise InvalidField(field=FILE, reason="the form has no file")
+        return ImportRequest(end=ImportEnd())
 
     def _begin(self) -> None:
         self._part = _Part()

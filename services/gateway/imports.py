@@ -25,7 +25,7 @@ from services.gateway.contracts import IMPORT
 from services.gateway.form import Form, boundary_of
 from services.gateway.templates import parse_template
 from services.gateway.transcode import json_value
-from services.gateway.upstreams import Upstreams, metadata_of, refused
+from services.gateway.upstreams import Upstreams, metadata_of, refused, send
 
 PATH = "/api/evidence/imports"
 SERVICE = "evidence"
@@ -147,7 +147,7 @@ class _Exchange:
 async def _upload(request: Request, form: Form, stream: Any) -> None:
     """Send the form's messages as the service takes them; where it takes no more, its status says why."""
     received = request.stream()
-    with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+    with contextlib.suppress(grpc.aio.AioRpcError, grpc.aio.InternalError):
         while True:
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
@@ -158,8 +158,8 @@ async def _upload(request: Request, form: Form, stream: Any) -> None:
             if not data:
                 break
             for message in form.feed(data):
-                await stream.write(message)
-        form.finish()
+                await send(stream, message)
+        await send(stream, form.finish())
         await stream.done_writing()
 
 

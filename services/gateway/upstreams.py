@@ -112,6 +112,15 @@ class Upstreams:
             await channel.close(None)
 
 
+async def send(stream: Any, message: Message) -> None:
+    """Send a message as the service takes it; raise where the call has ended, whose status then says why.
+
+    The public `write` would put an INTERNAL of its own in the place of that status.
+    """
+    await stream.wait_for_connection()
+    await stream._cython_call.send_serialized_message(message.SerializeToString())  # noqa: SLF001 - see above
+
+
 def metadata_of(call: Call, tenant: str) -> Metadata:
     """Return who calls, for which tenant, in which trace: the services check all of it again."""
     trace = call.request.headers.get(TRACE_HEADER, "")

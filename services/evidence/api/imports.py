@@ -113,14 +113,18 @@ async def _lively(
 
 
 async def _parts(requests: AsyncIterator[imports_pb2.ImportRequest]) -> AsyncIterator[FileBegins | bytes]:
+    """Yield the parts up to the stated end: a call that breaks off looks like one that is complete."""
     async for request in requests:
         part = request.WhichOneof("part")
         if part == "file":
             yield FileBegins(request.file.name)
         elif part == "data":
             yield request.data
+        elif part == "end":
+            return
         else:
             raise InvalidField(field="spec", reason="it stands in the first message alone")
+    raise InvalidField(field="end", reason="the stream ended before it said so; nothing was taken")
 
 
 def _progress(account: Account) -> imports_pb2.ImportProgress:

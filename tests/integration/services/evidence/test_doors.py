@@ -82,6 +82,9 @@ class Doors:
             request.page_token = page.next_page_token
 
 
+END = imports_pb2.ImportRequest(end=imports_pb2.ImportEnd())
+
+
 def requests(
     contents: dict[str, bytes], spec: imports_pb2.ImportSpec | None
 ) -> Iterator[imports_pb2.ImportRequest]:
@@ -91,6 +94,7 @@ def requests(
             yield imports_pb2.ImportRequest(file=imports_pb2.FileStart(name=part.name))
         else:
             yield imports_pb2.ImportRequest(data=part)
+    yield END
 
 
 def feed(*numbers: int) -> dict[str, bytes]:
@@ -255,6 +259,8 @@ SPEC_AGAIN = [imports_pb2.ImportRequest(spec=imports_pb2.ImportSpec())] * 2
         ([imports_pb2.ImportRequest(spec=imports_pb2.ImportSpec(source="UPPER"))], "spec.source"),
         ([imports_pb2.ImportRequest(spec=imports_pb2.ImportSpec(key="other"))], "spec.key"),
         ([SPEC_AGAIN[0], imports_pb2.ImportRequest(file=imports_pb2.FileStart())], "file.name"),
+        ([SPEC_AGAIN[0]], "end"),
+        (list(requests(feed(1), None))[:-1], "end"),
     ],
     ids=[
         "nothing",
@@ -266,6 +272,8 @@ SPEC_AGAIN = [imports_pb2.ImportRequest(spec=imports_pb2.ImportSpec())] * 2
         "source",
         "key",
         "name",
+        "no end",
+        "cut off before the end",
     ],
 )
 async def test_an_import_that_breaks_the_order_or_a_rule_names_the_field(

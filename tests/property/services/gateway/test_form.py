@@ -37,7 +37,7 @@ def read(parts: list[bytes]) -> list[ImportRequest] | str:
     reader = Form(BOUNDARY)
     try:
         found = [message for piece in parts for message in reader.feed(piece)]
-        reader.finish()
+        found.append(reader.finish())
     except ExportError as error:
         return error.code
     return found
@@ -50,7 +50,7 @@ def test_names_and_contents_arrive_as_they_were(files: list[tuple[str, bytes]], 
     found = read(pieces(written(files), sizes))
     assert isinstance(found, list)
     arrived: list[tuple[str, bytes]] = []
-    for message in found[1:]:
+    for message in found[1:-1]:
         if message.HasField("file"):
             arrived.append((message.file.name, b""))
         else:

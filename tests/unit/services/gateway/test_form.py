@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from stellaops.evidence.v1.imports_pb2 import FileStart, ImportRequest, ImportSpec
+from stellaops.evidence.v1.imports_pb2 import FileStart, ImportEnd, ImportRequest, ImportSpec
 
 from libs.common.errors import ExportError, InvalidField, TooLarge
 from services.gateway.form import CHUNK_BYTES, MAX_NAME_CHARACTERS, MAX_SPEC_BYTES, Form, boundary_of
@@ -29,8 +29,7 @@ def form(*parts: bytes) -> bytes:
 def messages(pieces: Iterable[bytes]) -> list[ImportRequest]:
     reader = Form(BOUNDARY)
     found = [message for piece in pieces for message in reader.feed(piece)]
-    reader.finish()
-    return found
+    return [*found, reader.finish()]
 
 
 def refused(raw: bytes) -> tuple[str, str]:
@@ -47,6 +46,7 @@ EXPECTED = [
     ImportRequest(file=FileStart(name="a/b.json")),
     ImportRequest(data=b"one\r\n"),
     ImportRequest(file=FileStart(name="c")),
+    ImportRequest(end=ImportEnd()),
 ]
 
 

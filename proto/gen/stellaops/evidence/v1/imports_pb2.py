@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from stellaops.export.v1 import selectors_pb2 as stellaops_dot_export_dot_v1_dot_selectors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stellaops/evidence/v1/imports.proto\x12\x15stellaops.evidence.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#stellaops/export/v1/selectors.proto\"\x97\x01\n\rImportRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32!.stellaops.evidence.v1.ImportSpecH\x00\x12\x30\n\x04\x66ile\x18\x02 \x01(\x0b\x32 .stellaops.evidence.v1.FileStartH\x00\x12\x19\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x42\x06\n\x04part\"\xac\x03\n\nImportSpec\x12@\n\x06source\x18\x01 \x01(\tB0\xbaH-r+2)^([a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?)?$\x12\x37\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08id_field\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\'\n\x03key\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x02idR\x04pathR\x07id+path\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\nuri_prefix\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12>\n\x04mode\x18\x07 \x01(\x0e\x32&.stellaops.evidence.v1.ImportSpec.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x15\n\rvalidate_only\x18\x08 \x01(\x08\">\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0e\n\nMODE_MERGE\x10\x01\x12\x10\n\x0cMODE_REPLACE\x10\x02\"%\n\tFileStart\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x08\"\x99\x02\n\x0eImportProgress\x12:\n\x05phase\x18\x01 \x01(\x0e\x32+.stellaops.evidence.v1.ImportProgress.Phase\x12\x12\n\nbytes_read\x18\x02 \x01(\x03\x12\x14\n\x0crecords_read\x18\x03 \x01(\x03\x12\x16\n\x0erecords_merged\x18\x04 \x01(\x03\x12\x33\n\x06result\x18\x05 \x01(\x0b\x32#.stellaops.evidence.v1.ImportResult\"T\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n\rPHASE_READING\x10\x01\x12\x11\n\rPHASE_MERGING\x10\x02\x12\x0e\n\nPHASE_DONE\x10\x03\"\xeb\x01\n\x0cImportResult\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x03\x12\x0f\n\x07updated\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x0f\n\x07removed\x18\x05 \x01(\x03\x12\x13\n\x0bquarantined\x18\x06 \x01(\x03\x12\x38\n\x07reasons\x18\x07 \x03(\x0b\x32\'.stellaops.evidence.v1.QuarantineReason\x12\x36\n\x08\x64\x61tasets\x18\x08 \x03(\x0b\x32$.stellaops.evidence.v1.DatasetChange\"3\n\x10QuarantineReason\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x03\"\x92\x01\n\rDatasetChange\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x03\x12\x0f\n\x07updated\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0f\n\x07removed\x18\x06 \x01(\x03\"\xab\x01\n\x14\x44\x65leteRecordsRequest\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12=\n\x06source\x18\x02 \x01(\tB-\xbaH*r(2&^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x19\n\x04keys\x18\x03 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x90N\":\n\x15\x44\x65leteRecordsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0f\n\x07removed\x18\x02 \x01(\x03\x32\x80\x02\n\rImportService\x12Y\n\x06Import\x12$.stellaops.evidence.v1.ImportRequest\x1a%.stellaops.evidence.v1.ImportProgress(\x01\x30\x01\x12\x93\x01\n\rDeleteRecords\x12+.stellaops.evidence.v1.DeleteRecordsRequest\x1a,.stellaops.evidence.v1.DeleteRecordsResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/api/evidence/records:delete:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#stellaops/evidence/v1/imports.proto\x12\x15stellaops.evidence.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#stellaops/export/v1/selectors.proto\"\xc8\x01\n\rImportRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32!.stellaops.evidence.v1.ImportSpecH\x00\x12\x30\n\x04\x66ile\x18\x02 \x01(\x0b\x32 .stellaops.evidence.v1.FileStartH\x00\x12\x19\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x12/\n\x03\x65nd\x18\x04 \x01(\x0b\x32 .stellaops.evidence.v1.ImportEndH\x00\x42\x06\n\x04part\"\xac\x03\n\nImportSpec\x12@\n\x06source\x18\x01 \x01(\tB0\xbaH-r+2)^([a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?)?$\x12\x37\n\x04kind\x18\x02 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08id_field\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\'\n\x03key\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x02idR\x04pathR\x07id+path\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\nuri_prefix\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12>\n\x04mode\x18\x07 \x01(\x0e\x32&.stellaops.evidence.v1.ImportSpec.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x15\n\rvalidate_only\x18\x08 \x01(\x08\">\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x0e\n\nMODE_MERGE\x10\x01\x12\x10\n\x0cMODE_REPLACE\x10\x02\"%\n\tFileStart\x12\x18\n\x04name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x08\"\x0b\n\tImportEnd\"\x99\x02\n\x0eImportProgress\x12:\n\x05phase\x18\x01 \x01(\x0e\x32+.stellaops.evidence.v1.ImportProgress.Phase\x12\x12\n\nbytes_read\x18\x02 \x01(\x03\x12\x14\n\x0crecords_read\x18\x03 \x01(\x03\x12\x16\n\x0erecords_merged\x18\x04 \x01(\x03\x12\x33\n\x06result\x18\x05 \x01(\x0b\x32#.stellaops.evidence.v1.ImportResult\"T\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n\rPHASE_READING\x10\x01\x12\x11\n\rPHASE_MERGING\x10\x02\x12\x0e\n\nPHASE_DONE\x10\x03\"\xeb\x01\n\x0cImportResult\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x03\x12\x0f\n\x07updated\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x0f\n\x07removed\x18\x05 \x01(\x03\x12\x13\n\x0bquarantined\x18\x06 \x01(\x03\x12\x38\n\x07reasons\x18\x07 \x03(\x0b\x32\'.stellaops.evidence.v1.QuarantineReason\x12\x36\n\x08\x64\x61tasets\x18\x08 \x03(\x0b\x32$.stellaops.evidence.v1.DatasetChange\"3\n\x10QuarantineReason\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x03\"\x92\x01\n\rDatasetChange\x12-\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKind\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x03\x12\x0f\n\x07updated\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0f\n\x07removed\x18\x06 \x01(\x03\"\xab\x01\n\x14\x44\x65leteRecordsRequest\x12\x39\n\x04kind\x18\x01 \x01(\x0e\x32\x1f.stellaops.export.v1.RecordKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12=\n\x06source\x18\x02 \x01(\tB-\xbaH*r(2&^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$\x12\x19\n\x04keys\x18\x03 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x90N\":\n\x15\x44\x65leteRecordsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0f\n\x07removed\x18\x02 \x01(\x03\x32\x80\x02\n\rImportService\x12Y\n\x06Import\x12$.stellaops.evidence.v1.ImportRequest\x1a%.stellaops.evidence.v1.ImportProgress(\x01\x30\x01\x12\x93\x01\n\rDeleteRecords\x12+.stellaops.evidence.v1.DeleteRecordsRequest\x1a,.stellaops.evidence.v1.DeleteRecordsResponse\"\'\x82\xd3\xe4\x93\x02!\"\x1c/api/evidence/records:delete:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,27 +60,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSERVICE'].methods_by_name['DeleteRecords']._loaded_options = None
   _globals['_IMPORTSERVICE'].methods_by_name['DeleteRecords']._serialized_options = b'\202\323\344\223\002!\"\034/api/evidence/records:delete:\001*'
   _globals['_IMPORTREQUEST']._serialized_start=192
-  _globals['_IMPORTREQUEST']._serialized_end=343
-  _globals['_IMPORTSPEC']._serialized_start=346
-  _globals['_IMPORTSPEC']._serialized_end=774
-  _globals['_IMPORTSPEC_MODE']._serialized_start=712
-  _globals['_IMPORTSPEC_MODE']._serialized_end=774
-  _globals['_FILESTART']._serialized_start=776
-  _globals['_FILESTART']._serialized_end=813
-  _globals['_IMPORTPROGRESS']._serialized_start=816
-  _globals['_IMPORTPROGRESS']._serialized_end=1097
-  _globals['_IMPORTPROGRESS_PHASE']._serialized_start=1013
-  _globals['_IMPORTPROGRESS_PHASE']._serialized_end=1097
-  _globals['_IMPORTRESULT']._serialized_start=1100
-  _globals['_IMPORTRESULT']._serialized_end=1335
-  _globals['_QUARANTINEREASON']._serialized_start=1337
-  _globals['_QUARANTINEREASON']._serialized_end=1388
-  _globals['_DATASETCHANGE']._serialized_start=1391
-  _globals['_DATASETCHANGE']._serialized_end=1537
-  _globals['_DELETERECORDSREQUEST']._serialized_start=1540
-  _globals['_DELETERECORDSREQUEST']._serialized_end=1711
-  _globals['_DELETERECORDSRESPONSE']._serialized_start=1713
-  _globals['_DELETERECORDSRESPONSE']._serialized_end=1771
-  _globals['_IMPORTSERVICE']._serialized_start=1774
-  _globals['_IMPORTSERVICE']._serialized_end=2030
+  _globals['_IMPORTREQUEST']._serialized_end=392
+  _globals['_IMPORTSPEC']._serialized_start=395
+  _globals['_IMPORTSPEC']._serialized_end=823
+  _globals['_IMPORTSPEC_MODE']._serialized_start=761
+  _globals['_IMPORTSPEC_MODE']._serialized_end=823
+  _globals['_FILESTART']._serialized_start=825
+  _globals['_FILESTART']._serialized_end=862
+  _globals['_IMPORTEND']._serialized_start=864
+  _globals['_IMPORTEND']._serialized_end=875
+  _globals['_IMPORTPROGRESS']._serialized_start=878
+  _globals['_IMPORTPROGRESS']._serialized_end=1159
+  _globals['_IMPORTPROGRESS_PHASE']._serialized_start=1075
+  _globals['_IMPORTPROGRESS_PHASE']._serialized_end=1159
+  _globals['_IMPORTRESULT']._serialized_start=1162
+  _globals['_IMPORTRESULT']._serialized_end=1397
+  _globals['_QUARANTINEREASON']._serialized_start=1399
+  _globals['_QUARANTINEREASON']._serialized_end=1450
+  _globals['_DATASETCHANGE']._serialized_start=1453
+  _globals['_DATASETCHANGE']._serialized_end=1599
+  _globals['_DELETERECORDSREQUEST']._serialized_start=1602
+  _globals['_DELETERECORDSREQUEST']._serialized_end=1773
+  _globals['_DELETERECORDSRESPONSE']._serialized_start=1775
+  _globals['_DELETERECORDSRESPONSE']._serialized_end=1833
+  _globals['_IMPORTSERVICE']._serialized_start=1836
+  _globals['_IMPORTSERVICE']._serialized_end=2092
 # @@protoc_insertion_point(module_scope)

@@ -23,13 +23,14 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ImportRequest(_message.Message):
-    """One message of an import: first the spec, then for each file its name and its bytes."""
+    """One message of an import: first the spec, then for each file its name and its bytes, at last the end."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SPEC_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
     """Bytes of the file that began last; at most 1 MiB."""
     @_builtins.property
@@ -40,18 +41,23 @@ class ImportRequest(_message.Message):
     def file(self) -> Global___FileStart:
         """A file begins."""
 
+    @_builtins.property
+    def end(self) -> Global___ImportEnd:
+        """Nothing follows. A stream that ends without it was cut off and changes nothing."""
+
     def __init__(
         self,
         *,
         spec: Global___ImportSpec | None = ...,
         file: Global___FileStart | None = ...,
         data: _builtins.bytes = ...,
+        end: Global___ImportEnd | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "file", b"file", "part", b"part", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "end", b"end", "file", b"file", "part", b"part", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "file", b"file", "part", b"part", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "end", b"end", "file", b"file", "part", b"part", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["spec", "file", "data"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["spec", "file", "data", "end"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
@@ -153,6 +159,23 @@ class FileStart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FileStart: _TypeAlias = FileStart  # noqa: Y015
+
+@_typing.final
+class ImportEnd(_message.Message):
+    """Everything was sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportEnd: _TypeAlias = ImportEnd  # noqa: Y015
 
 @_typing.final
 class ImportProgress(_message.Message):

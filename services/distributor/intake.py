@@ -7,11 +7,13 @@ import contextlib
 import logging
 
 from google.protobuf.message import DecodeError
+from nats.aio.msg import Msg
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.work.v1.work_pb2 import (
     Delivered,
     DistributeResult,
     DistributeWork,
+    WorkContext,
     WorkError,
 )
 
@@ -38,7 +40,7 @@ class DistributeIntake:
         """Take the bus and what carries deliveries out."""
         self._bus = bus
         self._deliveries = deliveries
-        self._at_work: dict[str, set[asyncio.Task[Outcome | None]]] = {}
+        self._at_work: dict[str, dict[asyncio.Task[Outcome | None], int]] = {}  # by run: tasks and attempts
 
     def worker(self, driver: str, concurrency: int) -> Worker:
         """Return a worker for one driver's deliveries."""
@@ -107,8 +109,8 @@ class DistributeIntake:
             target=target,
         ) as line:
             task = asyncio.create_task(self._deliveries.deliver(order))
-            tasks = self._at_work.setdefault(run, set())
-            tasks.add(task)
+            tasks = self._at_work.setdefault(run, {})
+            tasks[task] = order.order.attempt
             try:
                 outcome = await asyncio.shield(task)
             except asyncio.CancelledError:
@@ -119,17 +121,24 @@ class DistributeIntake:
                     raise
                 raise DeliveryCancelled(target=target, run=run) from None
             finally:
-                tasks.discard(task)
+                del tasks[task]
                 if not tasks:
                     self._at_work.pop(run, None)
             line["outcome"] = "ok" if outcome else "overtaken"
             line["bytes"] = outcome.size if outcome else 0
             return outcome
 
-    async def _cancel(self, message: object) -> None:
-        run = str(getattr(message, "subject", "")).rpartition(".")[2]
-        for task in self._at_work.get(run, ()):
-            task.cancel()
+    async def _cancel(self, message: Msg) -> None:
+        """Drop a run's deliveries up to the attempt that the message states: a later one is wanted."""
+        run = message.subject.rpartition(".")[2]
+        try:
+            upto = WorkContext.FromString(message.data).attempt
+        except DecodeError as error:
+            _log.warning("cancel cannot be read", extra={"fields": {"run": run, "error": str(error)}})
+            return
+        for task, attempt in self._at_work.get(run, {}).items():
+            if attempt <= upto:
+                task.cancel()
 
     async def _answer(self, result: DistributeResult, delivery: Delivery) -> None:
         headers = {name: text for name, text in delivery.headers.items() if name == TRACE_HEADER}

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
-from stellaops.export.work.v1.work_pb2 import DistributeResult
+from stellaops.export.work.v1.work_pb2 import DistributeResult, WorkContext
 
 from libs.common import clock
 from libs.common.blobs.store import Blobs
@@ -237,6 +237,10 @@ def with_driver(stock: Stock, driver: Waiting) -> Deliveries:
     return Deliveries(stock.database, stock.blobs, stock.layouts, {"http": driver}, clock.now)
 
 
+def cancelled(attempt: int) -> bytes:
+    return WorkContext(attempt=attempt).SerializeToString()
+
+
 async def test_a_cancelled_run_is_dropped_within_a_second_and_not_answered(
     stock: Stock, stored: StoredFiles, planner: Bus, bus: Bus, results: Results, run: str
 ) -> None:
@@ -245,14 +249,30 @@ async def test_a_cancelled_run_is_dropped_within_a_second_and_not_answered(
     await intake.listen()
     task = asyncio.create_task(intake.handle(delivery(stored, run)))
     await driver.begun.wait()
-    await planner.tell(cancel("run-other"))
-    await planner.tell(cancel(run))
+    await planner.tell(cancel("run-other"), cancelled(1))
+    await planner.tell(cancel(run), cancelled(1))
     await asyncio.wait_for(task, 1)
     found = await target(stock, run)
     assert found is not None
     assert found.fault is not None
     assert (found.state, found.fault.code) == (State.FAILED, "ERR_EXPORT_CANCELLED")
     assert results.queue.empty()
+
+
+async def test_a_cancel_that_comes_late_leaves_the_retry_at_work(
+    stock: Stock, stored: StoredFiles, planner: Bus, bus: Bus, run: str
+) -> None:
+    driver = Waiting()
+    intake = DistributeIntake(bus, with_driver(stock, driver))
+    await intake.listen()
+    order = distribute_work(stored, run, attempt=2).SerializeToString()
+    task = asyncio.create_task(intake.handle(Delivery("export.work.distribute.http", order, "work", {}, 1)))
+    await driver.begun.wait()
+    await planner.tell(cancel(run), cancelled(1))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(task), 0.5)
+    await planner.tell(cancel(run), cancelled(2))
+    await asyncio.wait_for(task, 1)
 
 
 async def test_a_stopping_process_leaves_the_work_to_another(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common.errors import Unavailable
@@ -14,6 +15,7 @@ from libs.common.names import TENANT
 from libs.common.settings import ServiceSettings, read_secret
 
 POOL_SIZE = 8  # connections a process may hold; five services stay well under PostgreSQL's default of 100
+POOL_WAIT_SECONDS = 10.0  # who waits longer for a connection had better come back
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
 
@@ -33,6 +35,7 @@ class Database:
             parsed,
             pool_size=POOL_SIZE,
             max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
             pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": f"export-{service}"},
         )
@@ -74,6 +77,9 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
+        except PoolTimeoutError as error:
+            reason = f"all {POOL_SIZE} connections are in use"
+            raise Unavailable(dependency="the database", reason=reason) from error
         except OperationalError as error:
             raise Unavailable(dependency="the database", reason=_first_line(error)) from error
         except DBAPIError as error:

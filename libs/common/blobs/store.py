@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from libs.common.errors import BlobCorrupt, BlobMissing
+from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
 from libs.common.names import TENANT
 
 STREAM_CHUNK_BYTES = 1 << 20  # what one read of a stream holds in memory
@@ -32,7 +33,8 @@ class Blobs:
     """Puts, gets and streams blobs by digest; a blob is immutable, so "exists" is enough to skip work.
 
     Keys are `<area>/<tenant>/sha256/<2 digits>/<62 digits>`; notes (`note_put`, `note_get`) are small values
-    under a name that is itself a digest of what they were computed from, so they too never change.
+    under a name that is itself a digest of what they were computed from, so they too never change. A store
+    that does not answer, is full or refuses is `Unavailable`: what was asked may go better next time.
     """
 
     def __init__(self, url: str, area: str) -> None:
@@ -64,13 +66,12 @@ class Blobs:
         return Blob(digest, len(data))
 
     async def _put(self, key: str, data: bytes) -> None:
-        if self._root is not None:
-            await asyncio.to_thread(_write_durably, self._root / key, data)
-            return
-        try:
-            await obstore.put_async(self._store, key, data, mode="create")
-        except AlreadyExistsError:
-            return
+        with _answering():
+            if self._root is not None:
+                await asyncio.to_thread(_write_durably, self._root / key, data)
+                return
+            with contextlib.suppress(AlreadyExistsError):
+                await obstore.put_async(self._store, key, data, mode="create")
 
     async def exists(self, tenant: str, digest: str) -> bool:
         """Say whether the blob is there."""
@@ -78,23 +79,19 @@ class Blobs:
 
     async def size(self, tenant: str, digest: str) -> int | None:
         """Return the blob's length, or None where it is missing."""
-        if self._root is not None:
-            try:
-                return (self._root / self._key(tenant, digest)).stat().st_size
-            except FileNotFoundError:
-                return None
-        try:
-            return (await obstore.head_async(self._store, self._key(tenant, digest)))["size"]
-        except (NotFoundError, FileNotFoundError):
-            return None
+        key = self._key(tenant, digest)
+        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            if self._root is not None:
+                return (self._root / key).stat().st_size
+            return (await obstore.head_async(self._store, key))["size"]
+        return None
 
     async def get(self, tenant: str, digest: str) -> bytes:
         """Return the whole blob, checked against its digest."""
-        try:
-            result = await obstore.get_async(self._store, self._key(tenant, digest))
+        key = self._key(tenant, digest)
+        with _answering(digest):
+            result = await obstore.get_async(self._store, key)
             data = bytes(await result.bytes_async())
-        except (NotFoundError, FileNotFoundError) as error:
-            raise BlobMissing(digest=digest) from error
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt(digest=digest)
         return data
@@ -105,10 +102,8 @@ class Blobs:
         end = start + length
         while start < end:
             size = min(STREAM_CHUNK_BYTES, end - start)
-            try:
+            with _answering(digest):
                 chunk = bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
-            except (NotFoundError, FileNotFoundError) as error:
-                raise BlobMissing(digest=digest) from error
             if len(chunk) != size:
                 raise BlobCorrupt(digest=digest)
             yield chunk
@@ -116,10 +111,9 @@ class Blobs:
 
     async def delete(self, tenant: str, digest: str) -> None:
         """Remove the blob; one that is not there is fine."""
-        try:
-            await obstore.delete_async(self._store, self._key(tenant, digest))
-        except (NotFoundError, FileNotFoundError):
-            return
+        key = self._key(tenant, digest)
+        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            await obstore.delete_async(self._store, key)
 
     async def note_put(self, tenant: str, name: str, value: bytes) -> None:
         """Remember a small value under the digest of what it was computed from."""
@@ -127,14 +121,27 @@ class Blobs:
 
     async def note_get(self, tenant: str, name: str) -> bytes | None:
         """Return a remembered value, or None."""
-        try:
-            result = await obstore.get_async(self._store, self._note_key(tenant, name))
+        key = self._note_key(tenant, name)
+        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
-        except (NotFoundError, FileNotFoundError):
-            return None
+        return None
 
     def _note_key(self, tenant: str, name: str) -> str:
         return self._key(tenant, name).replace("/sha256/", "/notes/", 1)
+
+
+@contextlib.contextmanager
+def _answering(digest: str = "") -> Iterator[None]:
+    """Turn the store's own errors into those of the catalogue; `digest` names a blob that should be there."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        if digest and isinstance(error, (NotFoundError, FileNotFoundError)):
+            raise BlobMissing(digest=digest) from error
+        # Texts of a store may name machines and paths: they stay in the log, as the cause.
+        reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        raise Unavailable(dependency="the blob store", reason=reason) from error
 
 
 def _write_durably(path: Path, data: bytes) -> None:

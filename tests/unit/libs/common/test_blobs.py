@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.stella.supervise.ports import free_port
 from libs.common.blobs.store import Blobs
-from libs.common.errors import BlobCorrupt, BlobMissing
+from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
 
 
 @pytest.fixture
@@ -72,3 +73,29 @@ async def test_a_note_is_kept_apart_from_blobs(blobs: Blobs) -> None:
 async def test_the_same_bytes_put_many_times_at_once_are_one_blob(blobs: Blobs) -> None:
     data = b"the same object"
     assert len(set(await asyncio.gather(*(blobs.put("acme", data) for _ in range(20))))) == 1
+
+
+async def test_a_folder_that_cannot_be_written_may_go_better_next_time(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("in the way")
+    with pytest.raises(Unavailable, match="the blob store"):
+        await blobs.put("acme", b"x")
+
+
+async def test_a_bucket_that_does_not_answer_may_go_better_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    bucket = Blobs("s3://bucket", "exports")
+    digest = "sha256:" + "0" * 64
+    answers = await asyncio.gather(
+        bucket.put("acme", b"x"),
+        bucket.size("acme", digest),
+        bucket.get("acme", digest),
+        anext(bucket.stream("acme", digest, 0, 1)),
+        bucket.delete("acme", digest),
+        bucket.note_put("acme", digest, b"x"),
+        bucket.note_get("acme", digest),
+        return_exceptions=True,
+    )
+    assert {type(answer) for answer in answers} == {Unavailable}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
+from libs.common.http.protocol import HEAD_SECONDS, in_time
 from libs.common.settings import BadSetting
 
 MAX_INCOMPLETE_BYTES = 64 * 1024  # a request line and header larger than this is refused while it is read
@@ -50,10 +51,12 @@ class _Server(uvicorn.Server):
 class HttpDoor:
     """Serves one application, which itself ends the answers that have no end of their own."""
 
-    def __init__(self, application: ASGIApp, listen: str, tls: Tls | None = None) -> None:
+    def __init__(
+        self, application: ASGIApp, listen: str, tls: Tls | None = None, head_seconds: float = HEAD_SECONDS
+    ) -> None:
         """Take what to serve and where: `host:port`, port 0 for a free one."""
         self._listen = listen
-        self._server = _Server(_config(application, tls))
+        self._server = _Server(_config(application, tls, head_seconds))
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
@@ -80,13 +83,13 @@ class HttpDoor:
             await asyncio.wait({self._task})
 
 
-def _config(application: ASGIApp, tls: Tls | None) -> uvicorn.Config:
+def _config(application: ASGIApp, tls: Tls | None, head_seconds: float) -> uvicorn.Config:
     # Its own words about starting and stopping would stand beside the service's; what goes wrong is kept.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     secured = tls is not None and tls.authority
     return uvicorn.Config(
         application,
-        http="h11",  # bounds headers while they are read, which httptools does not
+        http=in_time(head_seconds),  # h11 bounds headers while they are read, which httptools does not
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -258,3 +258,33 @@ async def test_a_receiver_that_stalls_is_let_go() -> None:
 
     with pytest.raises(ClientDisconnect):
         await Stream(chunks(), 200, {}, stall_seconds=0.01)({}, receive, never)
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET / HT", b"GET /echo/x HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_request_that_does_not_arrive_loses_its_connection(shop: Shop, begin: bytes) -> None:
+    door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0", head_seconds=0.2)
+    host, _, port = (await door.start()).rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(begin)
+    async with asyncio.timeout(30):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    await door.stop()
+
+
+async def test_a_connection_may_rest_between_requests_and_answers_may_take_long(shop: Shop) -> None:
+    door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0", head_seconds=0.2)
+    host, _, port = (await door.start()).rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            writer.write(b"GET /waiting HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"first ")
+            # The limit on headers runs out while the answer is still on its way.
+            asyncio.get_running_loop().call_later(0.4, shop.released.set)
+            assert await reader.readuntil(b"0\r\n\r\n")
+            shop.released.clear()
+    writer.close()
+    await writer.wait_closed()
+    await door.stop()

@@ -62,7 +62,11 @@ async def _run(configuration: GatewaySettings) -> None:
 def _tls(configuration: GatewaySettings) -> Tls | None:
     if not configuration.http_certificate_file:
         return None
-    return Tls(configuration.http_certificate_file, configuration.http_key_file)
+    return Tls(
+        configuration.http_certificate_file,
+        configuration.http_key_file,
+        setting="EXPORT_HTTP_CERTIFICATE_FILE",
+    )
 
 
 if __name__ == "__main__":

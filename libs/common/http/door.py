@@ -30,6 +30,7 @@ class Tls:
     certificate: str
     key: str
     authority: str = ""
+    setting: str = "EXPORT_TLS_CERTIFICATE_FILE"  # that names the certificate, for errors
 
 
 class _Server(uvicorn.Server):
@@ -56,7 +57,13 @@ class HttpDoor:
     ) -> None:
         """Take what to serve and where: `host:port`, port 0 for a free one."""
         self._listen = listen
-        self._server = _Server(_config(application, tls, head_seconds))
+        config = _config(application, tls, head_seconds)
+        try:
+            config.load()
+        except OSError as error:  # what ssl raises is one too
+            reason = f"certificate, key or authority cannot be read ({type(error).__name__})"
+            raise BadSetting(name=tls.setting if tls else "", reason=reason) from error
+        self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> str:

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from libs.common.errors import PermissionDenied, TenantDenied, Unauthenticated
 from libs.common.names import TENANT
+from libs.common.settings import BadSetting
 
 ALGORITHMS = ["ES256", "RS256", "PS256", "ES384", "EdDSA"]  # public-key algorithms alone, never HMAC or none
 MAX_TOKEN_CHARACTERS = 8192  # a header line's usual limit
@@ -51,7 +52,11 @@ class TokenVerifier:
     @classmethod
     def from_file(cls, jwks_file: str, issuer: str, audience: str) -> TokenVerifier:
         """Read the issuer's public keys from a JWKS file."""
-        return cls(json.loads(Path(jwks_file).read_text(encoding="utf-8")), issuer, audience)
+        try:
+            return cls(json.loads(Path(jwks_file).read_text(encoding="utf-8")), issuer, audience)
+        except (OSError, ValueError, KeyError, JoseError) as error:
+            reason = f"`{jwks_file}` is no readable JWKS ({type(error).__name__})"
+            raise BadSetting(name="EXPORT_JWKS_FILE", reason=reason) from error
 
     def verify(self, token: str, wanted_tenant: str | None) -> Caller:
         """Return the caller of a token; `wanted_tenant` chooses where the token has several tenants."""

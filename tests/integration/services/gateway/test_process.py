@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.kit.gateway import ISSUER, NOBODY, settings
 
@@ -73,7 +81,13 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("http_listen", "256.0.0.1:1"), ("http_listen", "nowhere"), ("request_seconds", "0")],
+    [
+        ("http_listen", "256.0.0.1:1"),
+        ("http_listen", "nowhere"),
+        ("request_seconds", "0"),
+        ("jwks_file", "no-such-file"),
+        ("http_certificate_file", "no-such-file"),
+    ],
 )
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: str) -> None:
     with started(tmp_path, **{name: value}) as process:
@@ -81,3 +95,25 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, name: str, value
     assert process.returncode == 1
     assert f"EXPORT_{name.upper()}" in said
     assert "Traceback" not in said
+
+
+def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.now(UTC) - timedelta(minutes=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "crt").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    chosen = {"http_certificate_file": str(tmp_path / "crt"), "http_key_file": str(tmp_path / "key")}
+    with started(tmp_path, **chosen) as process:
+        url = address(tmp_path).replace("http://", "https://")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "crt"))
+        assert httpx.get(f"{url}/healthz", verify=trusted).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON_SECONDS) == 0

@@ -59,10 +59,9 @@ class SignedBundle:
 async def sign(order: SignOrder, key: SigningKey, blobs: Blobs, builder_id: str) -> SignedBundle:
     """Sign, store every new file and the layout that holds them all; done again, it changes nothing."""
     manifest_bytes = await _read(blobs, order.tenant, order.manifest, MAX_JSON_BYTES, layout.MANIFEST)
-    unsigned = _layout(await _read(blobs, order.tenant, order.layout, MAX_LAYOUT_BYTES, "the layout"))
-    manifest = _manifest(manifest_bytes, order)
-    _check_layout(unsigned, manifest, order.manifest)
-    statement = _statement(manifest, order, builder_id)
+    layout_bytes = await _read(blobs, order.tenant, order.layout, MAX_LAYOUT_BYTES, "the layout")
+    # A manifest of the largest size takes seconds to read, in which the bus must hear that work goes on.
+    unsigned, statement = await asyncio.to_thread(_checked, manifest_bytes, layout_bytes, order, builder_id)
     files = await asyncio.to_thread(proofs, manifest_bytes, statement, key)
     signed = BundleLayout(files=unsigned.files)
     for path, data in files.items():
@@ -72,6 +71,16 @@ async def sign(order: SignOrder, key: SigningKey, blobs: Blobs, builder_id: str)
     signed.files.sort(key=_path)
     stored = await blobs.put(order.tenant, signed.SerializeToString(deterministic=True))
     return SignedBundle(stored, sha256_digest(statement))
+
+
+def _checked(
+    manifest_bytes: bytes, layout_bytes: bytes, order: SignOrder, builder_id: str
+) -> tuple[BundleLayout, bytes]:
+    """Return the layout and the provenance of a bundle that may be signed."""
+    unsigned = _layout(layout_bytes)
+    manifest = _manifest(manifest_bytes, order)
+    _check_layout(unsigned, manifest, order.manifest)
+    return unsigned, _statement(manifest, order, builder_id)
 
 
 def proofs(manifest: bytes, statement: bytes, key: SigningKey) -> Mapping[str, bytes]:

@@ -123,7 +123,7 @@ def _workers(bus: Bus, intake: Intake, concurrency: int) -> list[Worker]:
         )
 
     return [
-        worker("WORK", "plan", subjects.WORK_PLAN, State.PLANNING, intake.plan),
+        worker(subjects.PLAN, "plan", subjects.WORK_PLAN, State.PLANNING, intake.plan),
         worker("RESULT", "result-adapt", subjects.RESULT_ADAPT, State.ADAPTING, intake.adapt),
         worker("RESULT", "result-assemble", subjects.RESULT_ASSEMBLE, State.ASSEMBLING, intake.assemble),
         worker("RESULT", "result-sign", subjects.RESULT_SIGN, State.SIGNING, intake.sign),

@@ -1,0 +1,36 @@
+"""A loop ends although the cancellation got lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from libs.common.tasks import stop_if_cancelled
+
+
+async def test_a_loop_ends_that_missed_its_cancellation() -> None:
+    rounds = 0
+
+    async def loop() -> None:
+        nonlocal rounds
+        while True:
+            stop_if_cancelled()
+            rounds += 1
+            with contextlib.suppress(asyncio.CancelledError):  # what loses it in a library
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(loop())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert rounds == 1
+
+
+async def test_a_task_that_nobody_cancelled_goes_on() -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    stop_if_cancelled()

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from cli.stella.api import Api
 from cli.stella.exit_codes import ExitCode
 from cli.stella.failures import Code, CommandFailed, wrong_file
-from cli.stella.files import sync_folder, write_whole
+from cli.stella.files import is_at, sync_folder, write_whole
 from cli.stella.show.progress import Progress
 from cli.stella.transfer.resume import (
     ACCEPTED,
@@ -93,6 +93,18 @@ class Receiver:
             return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
     def _open_part(self) -> BinaryIO:
+        """Open the unfinished file for this process alone.
+
+        Between opening and locking, another process may have finished and renamed it: then it is its finished
+        file that is open here, which must not be written.
+        """
+        while True:
+            file = self._lock_part()
+            if is_at(file.fileno(), self._part):
+                return file
+            file.close()
+
+    def _lock_part(self) -> BinaryIO:
         try:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:

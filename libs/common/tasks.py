@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 
 
-def stop_if_cancelled() -> None:
-    """Raise `CancelledError` where this task was asked to end; every endless loop calls it once a round.
+def is_told_to_end() -> bool:
+    """Tell whether this task was cancelled; every endless loop asks once a round.
 
-    `asyncio.wait_for`, which the libraries for bus and database use, returns its result and drops a cancellation
-    that comes at the same moment. The task still knows that it was asked.
+    The libraries for bus and database wait by `asyncio.wait_for`, which drops a cancellation that comes
+    together with what it waits for. The task still knows that it was asked.
     """
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    return task is not None and task.cancelling() > 0

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.tasks import is_told_to_end
 from services.planner.runs.events import Admitted, Granted
 from services.planner.runs.release import Limits, release
 from services.planner.store import queue, runs
@@ -45,7 +46,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled; the database being away only delays."""
-        while True:
+        while not is_told_to_end():
             self._bell.clear()
             try:
                 await self.turn()

@@ -7,6 +7,7 @@ import logging
 
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.tasks import is_told_to_end
 from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
 from services.planner.store import queue, runs
@@ -28,7 +29,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Work until cancelled; database or upstream being away only delays."""
-        while True:
+        while not is_told_to_end():
             try:
                 await self.turn()
             except ExportError as error:

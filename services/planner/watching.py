@@ -10,6 +10,7 @@ from libs.common.bus.client import Bus
 from libs.common.bus.subjects import events_of
 from libs.common.db.engine import Database
 from libs.common.errors import Unavailable
+from libs.common.tasks import is_told_to_end
 from services.planner.missing import no_run
 from services.planner.runs.events import Happened
 from services.planner.store import events
@@ -51,7 +52,7 @@ class Watching:
         stop = await self._bus.listen(events_of(tenant, run), hear)
         self._watchers.add(news)
         try:
-            while True:
+            while not is_told_to_end():
                 news.clear()
                 page = await self._read(tenant, run, after)
                 for happened in page.events:

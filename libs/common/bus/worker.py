@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import dead
+from libs.common.tasks import is_told_to_end
 
 ACK_WAIT_SECONDS = 6.0  # a worker that died is replaced after this
 HEARTBEAT_SECONDS = 1.5  # several fit into ACK_WAIT_SECONDS, so one late heartbeat does no harm
@@ -38,12 +39,6 @@ class Delivery:
 
 Handler = Callable[[Delivery], Awaitable[None]]
 GiveUp = Callable[[Delivery, Exception], Awaitable[None]]
-
-
-def _is_told_to_end() -> bool:
-    """Tell whether this task was cancelled: nats-py waits by `wait_for`, which can swallow that."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class Worker:
@@ -82,7 +77,7 @@ class Worker:
         running: set[asyncio.Task[None]] = set()
         subscription: JetStreamContext.PullSubscription | None = None
         try:
-            while not _is_told_to_end():
+            while not is_told_to_end():
                 await slots.acquire()
                 message = None
                 try:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.tasks import is_told_to_end
 
 BATCH = 200  # messages sent between two deletes
 IDLE_SECONDS = 1.0  # a message of a process that died is picked up within this time
@@ -61,7 +62,7 @@ class OutboxRelay:
 
     async def run(self) -> None:
         """Send until cancelled; database or bus being away only delays."""
-        while True:
+        while not is_told_to_end():
             try:
                 sent = await self._send_batch()
             except ExportError as error:

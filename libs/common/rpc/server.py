@@ -21,6 +21,7 @@ from libs.common.rpc.identity import Guard
 from libs.common.rpc.tokens import TokenVerifier
 from libs.common.service import write_whole
 from libs.common.settings import BadSetting, ServiceSettings
+from libs.common.tasks import is_told_to_end
 
 MAX_MESSAGE_BYTES = 4 << 20  # streams carry about 1 MiB a message; nothing of ours is larger
 MAX_CONNECTION_AGE_MS = 300_000  # clients come back through the balancer and so find new replicas
@@ -84,7 +85,7 @@ class Server:
 
     async def watch_health(self, services: Sequence[str], checks: Sequence[Check]) -> None:
         """Keep the health answer true to what the service depends on, until cancelled."""
-        while True:
+        while not is_told_to_end():
             ready = True
             for check in checks:
                 try:

@@ -158,3 +158,8 @@ def _write_durably(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the file's own `fsync` came before its name: a power cut could take that away
+    finally:
+        os.close(folder)

@@ -29,7 +29,6 @@ from libs.common.rpc.identity import TRACE_HEADER, continue_trace
 from services.adapter_host.adapters.base import About
 from services.adapter_host.cancels import Cancels, RunCancelled
 
-STREAM = "WORK"
 MAX_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of evidence or store is outlasted
 
 _log = logging.getLogger(__name__)
@@ -136,7 +135,7 @@ def make_workers(
         workers += [
             Worker(
                 bus,
-                stream=STREAM,
+                stream=subjects.ADAPT,
                 durable=f"adapt-{name}",
                 subject=subjects.work_adapt(about.kind, about.variant),
                 handler=adapt.handle,
@@ -146,7 +145,7 @@ def make_workers(
             ),
             Worker(
                 bus,
-                stream=STREAM,
+                stream=subjects.ADAPT,
                 durable=f"assemble-{name}",
                 subject=subjects.work_assemble(about.kind, about.variant),
                 handler=assemble.handle,

@@ -19,7 +19,7 @@ from stellaops.export.work.v1.work_pb2 import (
 
 from libs.common.blobs.store import Blob
 from libs.common.bus.client import Bus
-from libs.common.bus.subjects import CANCEL_ALL, RESULT_DISTRIBUTE, work_distribute
+from libs.common.bus.subjects import CANCEL_ALL, DISTRIBUTE, RESULT_DISTRIBUTE, work_distribute
 from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import DeliveryCancelled, ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
@@ -46,7 +46,7 @@ class DistributeIntake:
         """Return a worker for one driver's deliveries."""
         return Worker(
             self._bus,
-            stream="WORK",
+            stream=DISTRIBUTE,
             durable=f"distribute-{driver}",
             subject=work_distribute(driver),
             handler=self.handle,

@@ -11,7 +11,7 @@ from stellaops.export.v1.keys_pb2_grpc import add_KeyServiceServicer_to_server
 from libs.common import service
 from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
-from libs.common.bus.subjects import WORK_SIGN
+from libs.common.bus.subjects import SIGN, WORK_SIGN
 from libs.common.bus.worker import Worker
 from libs.common.db.engine import Database
 from libs.common.rpc.server import Server, serve
@@ -54,7 +54,7 @@ async def _run(configuration: SignerSettings) -> None:
     intake = SignIntake(bus, Attempts(database, keyring, blobs, configuration.builder_id))
     worker = Worker(
         bus,
-        stream="WORK",
+        stream=SIGN,
         durable="sign",
         subject=WORK_SIGN,
         handler=intake.handle,

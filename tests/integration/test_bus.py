@@ -28,7 +28,7 @@ async def working(worker: Worker) -> AsyncIterator[None]:
 def adapt_worker(bus: Bus, variant: str, handler: Handler, **options: object) -> Worker:
     return Worker(
         bus,
-        stream="WORK",
+        stream=subjects.ADAPT,
         durable=f"adapt-test-{variant}",
         subject=subjects.work_adapt("test", variant),
         handler=handler,
@@ -105,3 +105,39 @@ async def test_a_service_cannot_publish_what_is_not_its_own(nats: Nats) -> None:
     with pytest.raises(Exception, match=r"bus|permissions|timeout"):
         await asyncio.wait_for(host.publish(subjects.RESULT_SIGN, b"", "forged"), 10)
     await host.close()
+
+
+QUEUES = {
+    "planner": {subjects.PLAN, "RESULT"},
+    "adapter_host": {subjects.ADAPT},
+    "signer": {subjects.SIGN},
+    "distributor": {subjects.DISTRIBUTE},
+}
+CONSUMING = (
+    "CONSUMER.DURABLE.CREATE.{stream}.thief",
+    "CONSUMER.CREATE.{stream}.thief",
+    "CONSUMER.MSG.NEXT.{stream}.thief",
+    "CONSUMER.INFO.{stream}.thief",
+    "CONSUMER.DELETE.{stream}.thief",
+    "STREAM.MSG.GET.{stream}",
+    "STREAM.PURGE.{stream}",
+)
+
+
+@pytest.mark.parametrize("user", QUEUES)
+async def test_a_service_cannot_reach_the_work_of_another(nats: Nats, user: str) -> None:
+    bus = await nats.connect(user)
+
+    async def answered(call: str) -> bool:
+        # The server answers whoever may ask, if only with an error; to others it says nothing.
+        try:
+            await bus.client.request(f"$JS.API.{call}", b"{}", timeout=0.3)
+        except TimeoutError:
+            return False
+        return True
+
+    others = [stream.name for stream in subjects.STREAMS if stream.name not in QUEUES[user]]
+    calls = [call.format(stream=stream) for stream in others for call in CONSUMING]
+    assert not any(await asyncio.gather(*(answered(call) for call in calls)))
+    assert all([await answered(f"CONSUMER.INFO.{stream}.any") for stream in QUEUES[user]])
+    await bus.close()

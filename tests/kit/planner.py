@@ -258,23 +258,34 @@ class Workers:
         """Return what works until it is cancelled."""
         return [
             self._worker(
-                "adapter_host", f"adapt-{KIND}-{VARIANT}", subjects.work_adapt(KIND, VARIANT), self._adapt
+                "adapter_host",
+                subjects.ADAPT,
+                f"adapt-{KIND}-{VARIANT}",
+                subjects.work_adapt(KIND, VARIANT),
+                self._adapt,
             ),
             self._worker(
                 "adapter_host",
+                subjects.ADAPT,
                 f"assemble-{KIND}-{VARIANT}",
                 subjects.work_assemble(KIND, VARIANT),
                 self._assemble,
             ),
-            self._worker("signer", "sign", subjects.WORK_SIGN, self._sign),
+            self._worker("signer", subjects.SIGN, "sign", subjects.WORK_SIGN, self._sign),
             self._worker(
-                "distributor", "distribute-http", subjects.work_distribute("http"), self._distribute
+                "distributor",
+                subjects.DISTRIBUTE,
+                "distribute-http",
+                subjects.work_distribute("http"),
+                self._distribute,
             ),
         ]
 
-    def _worker(self, user: str, durable: str, subject: str, handler: Handler) -> Awaitable[None]:
+    def _worker(
+        self, user: str, stream: str, durable: str, subject: str, handler: Handler
+    ) -> Awaitable[None]:
         bus = self._buses[user]
-        worker = Worker(bus, stream="WORK", durable=durable, subject=subject, handler=handler, concurrency=4)
+        worker = Worker(bus, stream=stream, durable=durable, subject=subject, handler=handler, concurrency=4)
         return worker.run()
 
     async def _adapt(self, delivery: Delivery) -> None:
@@ -551,6 +562,6 @@ async def ground(folder: Path, database: TestDatabase, nats: Nats) -> AsyncItera
 
 async def _empty_queues(nats: Nats) -> None:
     bus = await nats.connect("provision")
-    for stream in ("WORK", "RESULT"):
-        await bus.jetstream.purge_stream(stream)
+    for stream in subjects.STREAMS:
+        await bus.jetstream.purge_stream(stream.name)
     await bus.close()

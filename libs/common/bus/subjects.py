@@ -69,8 +69,17 @@ class Stream:
     max_age_seconds: int
 
 
+# Who may consume from a stream may take, and lose, any message in it: so each service's work has its own.
+PLAN = "PLAN"
+ADAPT = "ADAPT"
+SIGN = "SIGN"
+DISTRIBUTE = "DISTRIBUTE"
+
 STREAMS = (
-    Stream("WORK", ("export.work.>",), RetentionPolicy.WORK_QUEUE, 0),
+    Stream(PLAN, (WORK_PLAN,), RetentionPolicy.WORK_QUEUE, 0),
+    Stream(ADAPT, ("export.work.adapt.>", "export.work.assemble.>"), RetentionPolicy.WORK_QUEUE, 0),
+    Stream(SIGN, (WORK_SIGN,), RetentionPolicy.WORK_QUEUE, 0),
+    Stream(DISTRIBUTE, ("export.work.distribute.>",), RetentionPolicy.WORK_QUEUE, 0),
     Stream("RESULT", ("export.result.>",), RetentionPolicy.WORK_QUEUE, 0),
     Stream("EVENTS", ("export.events.>",), RetentionPolicy.LIMITS, 7 * 24 * 3600),
     Stream("DEAD", ("export.dead.>",), RetentionPolicy.LIMITS, 30 * 24 * 3600),
@@ -94,7 +103,7 @@ def _consume(stream: str) -> tuple[str, ...]:
     """Return what a consumer of a stream must publish: its own JetStream calls and acknowledgements."""
     return (
         f"$JS.API.STREAM.INFO.{stream}",
-        f"$JS.API.CONSUMER.*.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.>",
         f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
         f"$JS.ACK.{stream}.>",
@@ -109,21 +118,21 @@ PERMISSIONS: dict[str, Permissions] = {
             "export.cancel.>",
             "export.dead.>",
             "$JS.API.INFO",
-            *_consume("WORK"),
+            *_consume(PLAN),
             *_consume("RESULT"),
         ),
         (inbox("planner") + ".>", "export.events.>"),
     ),
     "adapter_host": Permissions(
-        (RESULT_ADAPT, RESULT_ASSEMBLE, "export.dead.>", "$JS.API.INFO", *_consume("WORK")),
+        (RESULT_ADAPT, RESULT_ASSEMBLE, "export.dead.>", "$JS.API.INFO", *_consume(ADAPT)),
         (inbox("adapter_host") + ".>", CANCEL_ALL),
     ),
     "signer": Permissions(
-        (RESULT_SIGN, "export.dead.>", "$JS.API.INFO", *_consume("WORK")),
+        (RESULT_SIGN, "export.dead.>", "$JS.API.INFO", *_consume(SIGN)),
         (inbox("signer") + ".>", CANCEL_ALL),
     ),
     "distributor": Permissions(
-        (RESULT_DISTRIBUTE, "export.dead.>", "$JS.API.INFO", *_consume("WORK")),
+        (RESULT_DISTRIBUTE, "export.dead.>", "$JS.API.INFO", *_consume(DISTRIBUTE)),
         (inbox("distributor") + ".>", CANCEL_ALL),
     ),
     "provision": Permissions(("$JS.API.>",), (inbox("provision") + ".>",)),

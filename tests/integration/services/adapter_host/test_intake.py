@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from nats.js.api import ConsumerConfig
+from nats.js.api import AckPolicy, ConsumerConfig
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.v1.selectors_pb2 import RECORD_KIND_SBOM, Selector
 from stellaops.export.work.v1.work_pb2 import (
@@ -90,11 +90,10 @@ class Stand:
 
     async def results(self, count: int, subject: str, kind: type[Result]) -> dict[str, Result]:
         """Return the next results by message id, once there are that many."""
-        durable = subject.replace(".", "-")
-        config = ConsumerConfig(durable_name=durable, filter_subject=subject)
-        subscription = await self.planner.jetstream.pull_subscribe(
-            subject, durable=durable, stream="RESULT", config=config
-        )
+        durable = subject.removeprefix("export.").replace(".", "-")  # as the planner names it
+        config = ConsumerConfig(durable_name=durable, filter_subject=subject, ack_policy=AckPolicy.EXPLICIT)
+        await self.planner.jetstream.add_consumer("RESULT", config)
+        subscription = await self.planner.jetstream.pull_subscribe_bind(durable=durable, stream="RESULT")
         found: dict[str, Result] = {}
         async with asyncio.timeout(WAIT_SECONDS):
             while len(found) < count:
@@ -122,7 +121,7 @@ class Stand:
         """Wait until no work is left unacknowledged."""
         async with asyncio.timeout(WAIT_SECONDS):
             # The server tells only when it is asked.
-            while (await self.planner.jetstream.stream_info("WORK")).state.messages:  # noqa: ASYNC110 - see above
+            while (await self.buses[0].jetstream.stream_info(subjects.ADAPT)).state.messages:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.01)
 
     async def stop(self) -> None:

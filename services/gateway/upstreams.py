@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from services.gateway.config import GatewaySettings
 
 HEALTH_SECONDS = 2.0
 _REASON_CHARACTERS = 200
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -124,7 +126,7 @@ async def send(stream: Any, message: Message) -> None:
 def metadata_of(call: Call, tenant: str) -> Metadata:
     """Return who calls, for which tenant, in which trace: the services check all of it again."""
     trace = call.request.headers.get(TRACE_HEADER, "")
-    if call.trace not in trace:
+    if not _TRACEPARENT.fullmatch(trace):
         trace = f"00-{call.trace}-{call.trace[:16]}-01"
     return (
         (AUTHORIZATION, f"Bearer {bearer_token(call.request)}"),

@@ -14,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from stellaops.evidence.v1 import policy_pb2, policy_pb2_grpc
 from stellaops.export.v1 import runs_pb2, runs_pb2_grpc
+from stellaops.export.v1.selectors_pb2 import Selector
 
 from libs.common.errors import RunNotFound
 from libs.common.rpc.access import REQUIRED
@@ -117,6 +118,28 @@ async def test_a_request_that_breaks_a_rule_names_the_field(door: Door) -> None:
     metadata = (bearer(["acme"], ["export:read"]),)
     with pytest.raises(grpc.aio.AioRpcError, match="`name` is not valid"):
         await door.runs.GetRun(runs_pb2.GetRunRequest(), metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (runs_pb2.CreateRunRequest(request_id="a\0b"), "request_id"),
+        (runs_pb2.CreateRunRequest(run=runs_pb2.Run(profile="\0")), "run.profile"),
+        (
+            runs_pb2.CreateRunRequest(run=runs_pb2.Run(selector=Selector(sources=["a", "\0"]))),
+            "run.selector.sources[1]",
+        ),
+    ],
+)
+async def test_a_text_that_no_database_can_store_is_refused(
+    door: Door, asked: runs_pb2.CreateRunRequest, field: str
+) -> None:
+    metadata = (bearer(["acme"], ["export:run"]),)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await door.runs.CreateRun(asked, metadata=metadata)
+    info = error_info(caught.value)
+    assert info is not None
+    assert info.metadata["field"] == field
 
 
 async def test_an_error_of_the_catalogue_keeps_its_code(door: Door) -> None:

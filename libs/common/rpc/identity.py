@@ -58,11 +58,28 @@ def _trace_of(traceparent: str) -> str:
 
 
 def check(request: Message) -> None:
-    """Raise `InvalidField` for the first rule of the contract that the request breaks."""
+    """Raise `InvalidField` for the first rule of the contract that the request breaks.
+
+    One rule is that of every text: it holds no NUL, which no database of ours can store.
+    """
+    if field := _field_with_nul(request):
+        raise InvalidField(field=field, reason="it holds a NUL character; leave it out")
     violations = protovalidate.collect_violations(request)
     if violations:
         first = violations[0].proto
         raise InvalidField(field=_path(first), reason=first.message or f"it breaks rule {first.rule_id}")
+
+
+def _field_with_nul(message: Message) -> str:
+    """Return the path of the first text with a NUL, or an empty string."""
+    for field, value in message.ListFields():
+        for index, item in enumerate(value if field.is_repeated else (value,)):
+            where = f"{field.name}[{index}]" if field.is_repeated else field.name
+            if isinstance(item, str) and "\0" in item:
+                return where
+            if isinstance(item, Message) and (inner := _field_with_nul(item)):
+                return f"{where}.{inner}"
+    return ""
 
 
 def _path(violation: Any) -> str:

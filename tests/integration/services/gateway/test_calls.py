@@ -102,6 +102,13 @@ async def test_a_call_belongs_to_the_callers_trace(door: Gateway) -> None:
     assert door.services.asked[0].trace == TRACE
 
 
+async def test_a_trace_whose_rest_is_garbage_is_kept_without_it(door: Gateway) -> None:
+    answer = await door.client.get(
+        "/api/export/runs", headers={b"traceparent": b"\xff-%b-x-y" % TRACE.encode()}
+    )
+    assert (answer.status_code, door.services.asked[0].trace) == (200, TRACE)
+
+
 @pytest.mark.parametrize("trace", ["", "garbage", "00-XYZ-1-1", f"00-{TRACE}"])
 async def test_a_call_without_a_trace_gets_one(door: Gateway, trace: str) -> None:
     await door.client.get("/api/export/runs", headers={"traceparent": trace})

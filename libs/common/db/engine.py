@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,8 @@ POOL_SIZE = 8  # connections a process may hold; five services stay well under P
 POOL_WAIT_SECONDS = 10.0  # who waits longer for a connection had better come back
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
+
+_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -81,10 +84,10 @@ class Database:
             reason = f"all {POOL_SIZE} connections are in use"
             raise Unavailable(dependency="the database", reason=reason) from error
         except OperationalError as error:
-            raise Unavailable(dependency="the database", reason=_first_line(error)) from error
+            raise _away(error) from error
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise Unavailable(dependency="the database", reason=_first_line(error)) from error
+                raise _away(error) from error
             raise
 
     async def check(self) -> None:
@@ -97,5 +100,11 @@ class Database:
         await self.engine.dispose()
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n", 1)[0][:200]
+def _away(error: DBAPIError) -> Unavailable:
+    """Log what the driver says, and return what a caller may read: no host, port, role or statement."""
+    said = str(error.orig).strip().split("\n", 1)[0][:200]
+    _log.warning("database fails", extra={"fields": {"error": said}})
+    state = getattr(error.orig, "sqlstate", None)
+    return Unavailable(
+        dependency="the database", reason=f"it says {state}" if state else "there is no connection to it"
+    )

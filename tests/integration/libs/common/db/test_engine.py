@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AsyncExitStack
 
 import pytest
+from sqlalchemy import make_url
 
-from libs.common.db.engine import POOL_SIZE
+from libs.common.db.engine import POOL_SIZE, Database
 from libs.common.errors import Unavailable
 from tests.kit.infrastructure import Postgres
 
@@ -20,3 +22,20 @@ async def test_no_free_connection_may_go_better_next_time(postgres: Postgres) ->
             await database.check()
     await database.check()
     await database.close()
+
+
+async def test_a_failure_tells_a_caller_nothing_of_host_port_or_role(
+    postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = make_url(postgres.new_database().url("planner"))
+    refusing = Database(url.render_as_string(hide_password=False), "wrong", "planner")
+    away = Database(url.set(port=1).render_as_string(hide_password=False), "secret", "planner")
+    for database in (refusing, away):
+        with caplog.at_level(logging.WARNING), pytest.raises(Unavailable) as caught:
+            await database.check()
+        shown = f"{caught.value.message} {caught.value.remedy}"
+        assert not any(
+            hidden in shown for hidden in ("127.0.0.1", "localhost", "port", "planner", "password")
+        )
+        await database.close()
+    assert "127.0.0.1" in str([record.__dict__.get("fields") for record in caplog.records])

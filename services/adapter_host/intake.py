@@ -30,6 +30,8 @@ from services.adapter_host.adapters.base import About
 from services.adapter_host.cancels import Cancels, RunCancelled
 
 MAX_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of evidence or store is outlasted
+# Twice as often as work may fail: what is delivered once more has ended the process of whoever began it.
+MAX_DELIVERIES = 10
 
 _log = logging.getLogger(__name__)
 Work = TypeVar("Work", AdaptWork, AssembleWork)
@@ -142,6 +144,7 @@ def make_workers(
                 give_up=adapt.give_up,
                 concurrency=adapt_concurrency,
                 max_attempts=MAX_ATTEMPTS,
+                max_deliveries=MAX_DELIVERIES,
             ),
             Worker(
                 bus,
@@ -152,6 +155,7 @@ def make_workers(
                 give_up=assemble.give_up,
                 concurrency=assemble_concurrency,
                 max_attempts=MAX_ATTEMPTS,
+                max_deliveries=MAX_DELIVERIES,
             ),
         ]
     return workers

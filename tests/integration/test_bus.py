@@ -141,3 +141,25 @@ async def test_a_service_cannot_reach_the_work_of_another(nats: Nats, user: str)
     assert not any(await asyncio.gather(*(answered(call) for call in calls)))
     assert all([await answered(f"CONSUMER.INFO.{stream}.any") for stream in QUEUES[user]])
     await bus.close()
+
+
+async def test_work_that_no_process_survives_is_given_up_without_being_begun(nats: Nats) -> None:
+    planner, host = await nats.connect("planner"), await nats.connect("adapter_host")
+    begun: list[int] = []
+    given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def handle(delivery: Delivery) -> None:
+        begun.append(delivery.attempt)
+        raise RuntimeError("as good as dead")
+
+    async def give_up(_delivery: Delivery, error: Exception) -> None:
+        given_up.set_result(str(error))
+
+    worker = adapt_worker(host, "deadly", handle, give_up=give_up, max_attempts=5, max_deliveries=1)
+    async with working(worker):
+        await planner.publish(subjects.work_adapt("test", "deadly"), b"work", "deadly-1")
+        reason = await asyncio.wait_for(given_up, 20)
+    assert "no process has come to the end" in reason
+    assert begun == [1]
+    for bus in (planner, host):
+        await bus.close()

@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import dead
+from libs.common.errors import Internal
 from libs.common.tasks import is_told_to_end
 
 ACK_WAIT_SECONDS = 6.0  # a worker that died is replaced after this
@@ -47,7 +48,7 @@ class Worker:
     A handler that returns has done its work durably: only then is the message acknowledged. One that raises
     gets the message again after a pause, `max_attempts` times; then `give_up` answers for it, a copy goes to
     the dead letters and the message is acknowledged. If the process dies, another one gets the message after
-    ACK_WAIT_SECONDS.
+    ACK_WAIT_SECONDS; work that ends every process is not begun after `max_deliveries` and given up.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Worker:
         give_up: GiveUp | None = None,
         concurrency: int = 1,
         max_attempts: int = 5,
+        max_deliveries: int | None = None,
     ) -> None:
         self._bus = bus
         self._stream = stream
@@ -70,6 +72,7 @@ class Worker:
         self._give_up = give_up
         self._concurrency = concurrency
         self._max_attempts = max_attempts
+        self._max_deliveries = max_deliveries
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first, within the caller's patience."""
@@ -133,6 +136,7 @@ class Worker:
         )
         heartbeat = asyncio.create_task(self._keep_alive(message))
         try:
+            self._check_hope(delivery)
             await self._handler(delivery)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is answered for here
             await self._failed(message, delivery, error)
@@ -141,9 +145,16 @@ class Worker:
         finally:
             heartbeat.cancel()
 
+    def _is_hopeless(self, delivery: Delivery) -> bool:
+        return self._max_deliveries is not None and delivery.attempt > self._max_deliveries
+
+    def _check_hope(self, delivery: Delivery) -> None:
+        if self._is_hopeless(delivery):
+            raise Internal(part="the worker", reason="no process has come to the end of this work")
+
     async def _failed(self, message: Msg, delivery: Delivery, error: Exception) -> None:
         fields = {"subject": delivery.subject, "attempt": delivery.attempt, "error": str(error)[:500]}
-        if delivery.attempt < self._max_attempts:
+        if delivery.attempt < self._max_attempts and not self._is_hopeless(delivery):
             _log.warning("work will be tried again", extra={"fields": fields}, exc_info=error)
             await self._answer(message.nak(delay=RETRY_DELAY_SECONDS * delivery.attempt))
             return

@@ -21,11 +21,10 @@ from libs.common.http.identity import bearer_token
 from libs.common.http.router import Call
 from libs.common.rpc.client import open_channel
 from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER, TRACE_HEADER
-from libs.common.rpc.status import CURE, error_info
+from libs.common.rpc.status import CURE, error_info, silence
 from services.gateway.config import GatewaySettings
 
 HEALTH_SECONDS = 2.0
-_REASON_CHARACTERS = 200
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 
 Metadata = tuple[tuple[str, str], ...]
@@ -159,7 +158,7 @@ def _without_code(error: grpc.aio.AioRpcError, name: str) -> Unavailable | Deadl
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded(dependency=name)
     if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-        return Unavailable(dependency=name, reason=(error.details() or "no answer")[:_REASON_CHARACTERS])
+        return Unavailable(dependency=name, reason=silence(error, name))
     return Internal(part=name, reason=f"it answered {error.code().name} without a code")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -11,6 +13,8 @@ from libs.common.errors import DOMAIN, DeadlineExceeded, ExportError, InvalidFie
 
 CURE = "cure"  # metadata key under which the cure travels
 TRACE = "trace"
+
+_log = logging.getLogger(__name__)
 
 
 def to_status(error: ExportError, trace_id: str) -> status_pb2.Status:
@@ -57,4 +61,11 @@ def from_rpc_error(error: grpc.RpcError, dependency: str) -> ExportError:
             return kind(**details)
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded(dependency=dependency)
-    return Unavailable(dependency=dependency, reason=str(error.details() or error.code().name)[:200])
+    return Unavailable(dependency=dependency, reason=silence(error, dependency))
+
+
+def silence(error: grpc.RpcError, dependency: str) -> str:
+    """Return why a service gave no answer of ours; the library names addresses, which go to the log alone."""
+    fields = {"dependency": dependency, "status": error.code().name, "error": str(error.details())[:200]}
+    _log.warning("call failed on its way", extra={"fields": fields})
+    return "it cannot be reached" if error.code() is grpc.StatusCode.UNAVAILABLE else error.code().name

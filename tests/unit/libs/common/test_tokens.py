@@ -12,12 +12,13 @@ from libs.common.errors import TenantDenied, Unauthenticated
 from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
 
 NOW = int(time.time())
+DAY = 86_400  # longer than any test run: these tokens are made when tests are collected
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 VERIFIER = TokenVerifier(json.loads(ISSUER.jwks()), "https://issuer.test", "export-center")
 
 
 def token(
-    tenants: list[str], scopes: list[str], *, issuer: TokenIssuer = ISSUER, ends: int = NOW + 60
+    tenants: list[str], scopes: list[str], *, issuer: TokenIssuer = ISSUER, ends: int = NOW + DAY
 ) -> str:
     return issuer.issue("ann", tenants, scopes, NOW, ends)
 

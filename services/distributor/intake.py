@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from typing import Protocol
 
 from google.protobuf.message import DecodeError
-from nats.aio.msg import Msg
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.work.v1.work_pb2 import (
     Delivered,
@@ -31,6 +31,13 @@ STAGE = "distribute"
 MAX_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of database or bus is outlasted
 
 _log = logging.getLogger(__name__)
+
+
+class Heard(Protocol):
+    """A message of the bus, as far as it matters here."""
+
+    subject: str
+    data: bytes
 
 
 class DistributeIntake:
@@ -128,7 +135,7 @@ class DistributeIntake:
             line["bytes"] = outcome.size if outcome else 0
             return outcome
 
-    async def _cancel(self, message: Msg) -> None:
+    async def _cancel(self, message: Heard) -> None:
         """Drop a run's deliveries up to the attempt that the message states: a later one is wanted."""
         run = message.subject.rpartition(".")[2]
         try:

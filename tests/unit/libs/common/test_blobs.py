@@ -40,6 +40,13 @@ async def test_a_tenant_that_is_none_is_refused(blobs: Blobs, tenant: str) -> No
         await blobs.put(tenant, b"x")
 
 
+async def test_a_digest_that_is_none_leads_nowhere(blobs: Blobs) -> None:
+    for text in ("../" * 20 + "etc/", "./" * 16 + "../" * 10 + "ab", "g" * 64, "A" * 64, "0" * 63 + "\n"):
+        assert len(text) == 64
+        with pytest.raises(ValueError, match="not a blob name"):
+            await blobs.size("acme", f"sha256:{text}")
+
+
 async def test_a_changed_blob_is_found_out(blobs: Blobs) -> None:
     blob = await blobs.put("acme", b"right")
     path = blobs.local_path("acme", blob.digest)

@@ -10,7 +10,7 @@ import pytest
 
 from libs.common.bus import subjects
 from libs.common.bus.client import Bus
-from libs.common.bus.worker import Delivery, Handler, Worker
+from libs.common.bus.worker import ACK_WAIT_SECONDS, Delivery, Handler, Worker
 from tests.kit.infrastructure import Nats
 
 
@@ -162,4 +162,26 @@ async def test_work_that_no_process_survives_is_given_up_without_being_begun(nat
     assert "no process has come to the end" in reason
     assert begun == [1]
     for bus in (planner, host):
+        await bus.close()
+
+
+async def test_work_that_takes_longer_than_the_bus_waits_is_delivered_once(nats: Nats) -> None:
+    planner = await nats.connect("planner")
+    hosts = [await nats.connect("adapter_host") for _ in range(2)]
+    begun: list[int] = []
+    done = asyncio.Event()
+
+    async def handle(delivery: Delivery) -> None:
+        begun.append(delivery.attempt)
+        await asyncio.sleep(ACK_WAIT_SECONDS + 2)
+        done.set()
+
+    async with (
+        working(adapt_worker(hosts[0], "long", handle)),
+        working(adapt_worker(hosts[1], "long", handle)),
+    ):
+        await planner.publish(subjects.work_adapt("test", "long"), b"work", "long-1")
+        await asyncio.wait_for(done.wait(), 30)
+    assert begun == [1]
+    for bus in (planner, *hosts):
         await bus.close()

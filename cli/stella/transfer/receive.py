@@ -198,6 +198,14 @@ class Receiver:
         part.seek(self._have)
         self._progress.move(self._have, self._whole.total)
         for chunk in chunks:
+            if self._have + len(chunk) > self._whole.total:
+                # A body without a stated length has no end of its own: it would fill the disk.
+                raise CommandFailed(
+                    ExitCode.UNEXPECTED,
+                    Code.ANSWER,
+                    f"The server sends more than the {self._whole.total} bytes that it stated",
+                    "Report it.",
+                )
             part.write(chunk)
             self._hash.update(chunk)
             self._have += len(chunk)

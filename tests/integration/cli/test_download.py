@@ -120,6 +120,27 @@ def test_a_broken_connection_is_gone_on_with(server: Answers, offer: Offer, tmp_
     assert ranges(server) == ["", "bytes=1000-", "bytes=1000-", "bytes=6000-"]
 
 
+def test_a_range_that_never_ends_is_not_written_on_and_on(offer: Offer, tmp_path: Path) -> None:
+    def answer(connection: Answering, request: Request) -> None:
+        if "range" not in request.headers:
+            offer.answer(connection, request)
+            return
+        total = len(BUNDLE)
+        connection.send_response(206)
+        connection.send_header("ETag", offer.etag)
+        connection.send_header("Content-Range", f"bytes 1000-{total - 1}/{total}")
+        connection.end_headers()
+        connection.close_connection = True
+        for _ in range(64):
+            connection.wfile.write(bytes(1 << 20))
+
+    offer.cuts = [1000]
+    with answering(answer) as endless:
+        ended = download(endless, tmp_path)
+    assert (ended.code, "more than" in ended.err) == (1, True)
+    assert all((tmp_path / name).stat().st_size <= len(BUNDLE) for name in left(tmp_path))
+
+
 def test_a_later_call_goes_on_where_an_earlier_one_ended(
     server: Answers, offer: Offer, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from stellaops.export.work.v1.work_pb2 import DistributeResult, WorkContext
@@ -316,3 +317,14 @@ async def test_work_that_cannot_be_read_is_given_up_without_an_answer(
     await intake.handle(delivery(stored, run))
     result, _ = await results.next()
     assert result.context.run == run
+
+
+async def test_a_delivery_that_ends_late_leaves_the_later_attempt_s_bundle(
+    stock: Stock, stored: StoredFiles, run: str
+) -> None:
+    await stock.deliveries.deliver(order_of(distribute_work(stored, run, attempt=2)))
+    later = await stored_bundle(stock, run)
+    late = replace(later, attempt=1, tar_digest=f"sha256:{'0' * 64}")
+    async with stock.database.tenant("acme") as connection:
+        await bundles.save(connection, "acme", late, clock.now())
+    assert await stored_bundle(stock, run) == later

@@ -23,6 +23,8 @@ _ZIP64_RECORD_SIGNATURE = b"PK\x06\x06"
 _ZIP64_LOCATOR_BYTES = 20
 _ZIP64_RECORD_BYTES = 56
 _ENTRY_SIGNATURE = b"PK\x01\x02"
+# What `zipfile` raises at damage: ValueError at names that are no UTF-8 and at places before the beginning.
+_DAMAGE = (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, struct.error, zlib.error)
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -37,7 +39,7 @@ def members(chunks: Iterator[bytes], location: str) -> Iterator[ReceivedFile]:
                 for entry in archive.infolist():
                     if not entry.is_dir():
                         yield ReceivedFile(_name(entry, location), _content(archive, entry, location))
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise BadArchive(location=location, reason=f"it is no zip archive ({error})") from error
 
 
@@ -95,5 +97,5 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, location: str) ->
         with archive.open(entry) as content:
             while piece := content.read(READ_BYTES):
                 yield piece
-    except (zipfile.BadZipFile, EOFError, zlib.error, struct.error) as error:
+    except _DAMAGE as error:
         raise BadArchive(location=place, reason=f"its bytes are damaged ({error})") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zipfile
 
 import pytest
 
-from libs.common.errors import TooLarge
+from libs.common.errors import BadArchive, TooLarge
 from services.evidence.importing import zip as zip_archive
 
 
@@ -49,3 +50,22 @@ def test_a_locator_cannot_hide_that_there_are_too_many_files(monkeypatch: pytest
 
 def test_a_zip_with_64_bit_records_is_read() -> None:
     assert members_of(with_64_bit_records(zip_of(3), stated_elsewhere=50)) == ["0.json", "1.json", "2.json"]
+
+
+def test_damage_at_any_place_is_a_damaged_archive_or_none() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", "x" * 100)
+        archive.writestr("\u00e9.json", "y")
+    whole = buffer.getvalue()
+    drawn = random.Random(1)
+    refused = 0
+    for _ in range(3000):
+        data = bytearray(whole)
+        data[drawn.randrange(len(data))] = drawn.randrange(256)
+        try:
+            for member in zip_archive.members(iter([bytes(data)]), "feed.zip"):
+                list(member.chunks)
+        except (BadArchive, TooLarge):
+            refused += 1
+    assert refused > 500

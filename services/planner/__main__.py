@@ -68,7 +68,7 @@ def compose(
     adapter_host = open_channel(configuration.adapter_host_address, configuration)
     ledger, adapters = Ledger(evidence, identity), AdapterHost(adapter_host, identity)
     relay, bell = OutboxRelay(database, bus), asyncio.Event()
-    transitions = Transitions(bus, now, RunMetrics(registry), [relay.wake, bell.set])
+    transitions = Transitions(bus, now, RunMetrics(registry), wake_relay=relay.wake, wake_dispatcher=bell.set)
     planning = Planning(ledger, configuration.shard_bytes)
     preparing = Preparing(database, ledger, adapters, configuration.drivers())
     concurrent_runs = configuration.tenant_concurrent_runs

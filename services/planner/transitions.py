@@ -20,12 +20,15 @@ from services.planner.runs.events import Command, Event, Happened, KeepOutput, S
 from services.planner.runs.evidence import Snapshot
 from services.planner.runs.facts import Facts, Kept
 from services.planner.runs.machine import Run, Step, step
-from services.planner.runs.values import LIVE, State
+from services.planner.runs.values import ENDED, LIVE, State
 from services.planner.store import events, inputs, runs, shards
 from services.planner.store.connection import Connection
 from services.planner.wire import work
 from services.planner.wire.runs import event_message
 from services.planner.wire.work import Outgoing
+
+# States that wait for a slot or for shards to be released, or that have just given a slot back.
+_SHARING = ENDED | {State.QUEUED, State.ADAPTING}
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +51,19 @@ class Transitions:
     """The planner's one way to change a run."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, metrics: RunMetrics, wakes: Sequence[Callable[[], None]]
+        self,
+        bus: Bus,
+        clock: Clock,
+        metrics: RunMetrics,
+        *,
+        wake_relay: Callable[[], None],
+        wake_dispatcher: Callable[[], None],
     ) -> None:
-        """`wakes` are called after each commit: the outbox relay and the dispatcher."""
         self._bus = bus
         self._clock = clock
         self._metrics = metrics
-        self._wakes = wakes
+        self._wake_relay = wake_relay
+        self._wake_dispatcher = wake_dispatcher
 
     async def begin(self, connection: Connection, facts: Facts, snapshot: Snapshot, first: Step) -> Outcome:
         """Add a new run where `first` has taken it, within the caller's transaction."""
@@ -78,8 +87,9 @@ class Transitions:
         """Do what follows a commit: wake what waits for it, tell workers to stop, count how runs end."""
         if not outcome.changed:
             return
-        for wake in self._wakes:
-            wake()
+        self._wake_relay()
+        if _concerns_dispatch(outcome):
+            self._wake_dispatcher()
         for command in outcome.commands:
             if isinstance(command, StopWork):
                 await self._stop(outcome.kept.facts, command)
@@ -102,6 +112,13 @@ class Transitions:
             self._metrics.succeeded(spec.kind, spec.variant, seconds, run.bundle_bytes)
         elif run.state is State.FAILED and run.error is not None:
             self._metrics.failed(run.error.failure.code)
+
+
+def _concerns_dispatch(outcome: Outcome) -> bool:
+    """Tell whether a run now waits for something that is shared, or leaves it to others."""
+    before, after = outcome.before, outcome.kept.run
+    at_shards = before is not None and before.state is State.ADAPTING
+    return at_shards or after.state in _SHARING
 
 
 async def _write(

@@ -18,7 +18,7 @@ from tests.kit.planner import Datasets, Ground, House, MadeSegment, failing, unt
 MANY: Datasets = {
     (RECORD_KIND_VEX, "vendor"): [
         MadeSegment(key, 16 << 20)
-        for key in sorted(f"SEG-{number}".encode() for number in range(4000))
+        for key in sorted(f"SEG-{number}".encode() for number in range(6000))
         if is_part_start("vex", key)
     ]
 }

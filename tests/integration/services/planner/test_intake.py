@@ -35,7 +35,13 @@ async def house(land: Ground) -> AsyncIterator[House]:
 async def intake(house: House) -> AsyncIterator[Intake]:
     channel = open_channel(house.settings.evidence_address, house.settings)
     ledger = Ledger(channel, ServiceIdentity(house.settings.service_token_file))
-    transitions = Transitions(house.bus, now, RunMetrics(CollectorRegistry()), [])
+    transitions = Transitions(
+        house.bus,
+        now,
+        RunMetrics(CollectorRegistry()),
+        wake_relay=lambda: None,
+        wake_dispatcher=lambda: None,
+    )
     yield Intake(house.database, Planning(ledger, house.settings.shard_bytes), transitions)
     await channel.close(None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.planner.runs.events import (
@@ -75,6 +75,7 @@ def history(events: list[Event]) -> tuple[Run, list[Happened]]:
     return run, told
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_told_events_are_numbered_without_a_gap(events: list[Event]) -> None:
     run, told = history(events)
@@ -82,6 +83,7 @@ def test_told_events_are_numbered_without_a_gap(events: list[Event]) -> None:
     assert run.sequence == len(told)
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_every_attempt_ends_once_and_nothing_of_it_follows(events: list[Event]) -> None:
     run, told = history(events)
@@ -91,6 +93,7 @@ def test_every_attempt_ends_once_and_nothing_of_it_follows(events: list[Event]) 
         assert ends == [False] * (len(ends) - ended) + [True] * ended
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60), EVENTS)
 def test_a_repeated_event_changes_nothing(events: list[Event], event: Event) -> None:
     # Work that fails without saying which time of asking it answers is told apart by its message's id alone.
@@ -100,6 +103,7 @@ def test_a_repeated_event_changes_nothing(events: list[Event], event: Event) -> 
     assert (again.run, again.commands, again.events) == (once, (), ())
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60), EVENTS)
 def test_an_event_of_another_attempt_changes_nothing(events: list[Event], event: Event) -> None:
     run, _ = history(events)
@@ -108,6 +112,7 @@ def test_an_event_of_another_attempt_changes_nothing(events: list[Event], event:
         assert (found.run, found.commands, found.events) == (run, (), ())
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_a_signed_bundle_is_never_lost(events: list[Event]) -> None:
     run, kept = new_run(), None
@@ -135,6 +140,7 @@ def answer(send: SendWork, attempt: int, data: st.DataObject) -> Event:
             return target_done(send.item, attempt)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_workers_answer_in_whatever_order_the_attempt_ends(data: st.DataObject) -> None:
     run = new_run()

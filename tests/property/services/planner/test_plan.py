@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.planner.runs import plan
@@ -27,6 +27,7 @@ def made(found: list[list[tuple[bytes, int]]]) -> list[tuple[Dataset, list[Part]
     return datasets
 
 
+@settings(deadline=None)
 @given(DATASETS, st.integers(1, 500))
 def test_shards_cover_every_dataset_once_and_in_order(
     found: list[list[tuple[bytes, int]]], limit: int
@@ -43,6 +44,7 @@ def test_shards_cover_every_dataset_once_and_in_order(
         assert [part.end for part in covered[:-1]] == [part.start for part in covered[1:]]
 
 
+@settings(deadline=None)
 @given(DATASETS, st.integers(1, 500))
 def test_shards_begin_and_end_where_parts_do(found: list[list[tuple[bytes, int]]], limit: int) -> None:
     datasets = made(found)
@@ -52,6 +54,7 @@ def test_shards_begin_and_end_where_parts_do(found: list[list[tuple[bytes, int]]
             assert {part.start, part.end} - {b""} <= starts[part.source]
 
 
+@settings(deadline=None)
 @given(DATASETS, st.integers(1, 500))
 def test_no_fingerprint_is_lost(found: list[list[tuple[bytes, int]]], limit: int) -> None:
     datasets = made(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
@@ -64,7 +64,7 @@ class Dispatcher:
             tenants = await queue.tenants_with_room(connection, self._concurrent_runs)
             waiting = await queue.shards(connection)
         for tenant in tenants:
-            await self._admit(tenant)
+            await _apart(self._admit(tenant), tenant=tenant)
         await self._release(waiting)
 
     async def _admit(self, tenant: str) -> None:
@@ -85,7 +85,8 @@ class Dispatcher:
         for shards in waiting:
             count = found.grants.get(shards.backlog.run, 0)
             if count:
-                await self._grant(shards, count)
+                backlog = shards.backlog
+                await _apart(self._grant(shards, count), tenant=backlog.tenant, run=backlog.run)
 
     async def _grant(self, shards: Shards, count: int) -> None:
         """Send the next shards of a run; another planner that saw the same grants the same ones."""
@@ -97,3 +98,13 @@ class Dispatcher:
             granted = Granted(shards.attempt, shards.released + count)
             outcome = await self._transitions.apply(connection, kept, granted)
         await self._transitions.settle(outcome)
+
+
+async def _apart(work: Awaitable[None], **fields: str) -> None:
+    """Let a fault that is one tenant's or run's own hold up nobody else."""
+    try:
+        await work
+    except ExportError as error:
+        if error.retryable:
+            raise
+        _log.error("dispatch passes over", extra={"fields": fields | {"error": str(error)}}, exc_info=error)

@@ -113,7 +113,7 @@ class Intake:
             kept = await runs.find(connection, asked.tenant, asked.run)
             if kept is None or not _waits_for_plan(kept, asked):
                 return None
-            return (await inputs.of(connection, asked.tenant, [asked.run]))[asked.run]
+            return await inputs.of(connection, asked.tenant, asked.run)
 
     async def _happen(self, received: Received, message_id: str) -> None:
         assert received.event is not None  # every result says what happened

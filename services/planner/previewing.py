@@ -77,7 +77,7 @@ class Previewing:
             if kept is None:
                 return None
             run = kept.facts.id
-            snapshot = (await inputs.of(connection, tenant, [run]))[run]
+            snapshot = await inputs.of(connection, tenant, run)
             return Previous(kept, snapshot, await shards.fingerprints(connection, tenant, run))
 
 

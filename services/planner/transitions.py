@@ -159,18 +159,14 @@ async def _messages(connection: Connection, kept: Kept, sends: Sequence[SendWork
                 messages.append(work.adapt_work(kept, shard, ranges[shard], send.number))
             case State.ASSEMBLING:
                 outputs = await shards.outputs(connection, tenant, run)
-                snapshot = await _snapshot(connection, kept)
+                snapshot = await inputs.of(connection, tenant, run)
                 messages.append(work.assemble_work(kept, outputs, snapshot, send.number))
             case State.SIGNING:
-                messages.append(work.sign_work(kept, await _snapshot(connection, kept), send.number))
+                snapshot = await inputs.of(connection, tenant, run)
+                messages.append(work.sign_work(kept, snapshot, send.number))
             case _:
                 messages.append(work.distribute_work(kept, send.item, send.number))
     return messages
-
-
-async def _snapshot(connection: Connection, kept: Kept) -> Snapshot:
-    found = await inputs.of(connection, kept.facts.tenant, [kept.facts.id])
-    return found[kept.facts.id]
 
 
 def _event(facts: Facts, happened: Happened) -> Outgoing:

@@ -13,12 +13,12 @@ from services.planner.wire.work import input_message
 
 def preview_message(preview: Preview) -> runs_pb2.RunPlan:
     """Return a preview as a message."""
-    facts, snapshot = preview.prepared.facts, preview.prepared.snapshot
+    facts = preview.prepared.facts
     return runs_pb2.RunPlan(
         profile=profile_name(facts.tenant, facts.profile),
         revision=revision_id(facts.revision),
         export_id=facts.export_id,
-        inputs=[input_message(snapshot)],
+        inputs=[input_message(preview.prepared.snapshot.pin)],
         datasets=[_dataset(dataset) for dataset in preview.datasets],
         shards=preview.shards,
         previous_run=run_name(facts.tenant, preview.previous) if preview.previous else "",

@@ -11,13 +11,11 @@ from stellaops.export.v1.profiles_pb2_grpc import ProfileServiceServicer
 from libs.common.db.engine import Database
 from libs.common.errors import NotFound
 from libs.common.names import PROFILE, REVISION, last_id, parse
-from libs.common.paging import page_token
 from libs.common.rpc.identity import current_caller
 from services.planner.api.asking import Context, call_for
-from services.planner.api.pages import position_in, size_of
+from services.planner.api.pages import page_of, position_in, size_of
 from services.planner.editing import Editing
 from services.planner.missing import no_profile
-from services.planner.profiles.revisions import Profile
 from services.planner.store import profiles
 from services.planner.store.profiles import Filter
 from services.planner.wire.drafts import check_mask, edited, new_draft
@@ -72,11 +70,8 @@ class Profiles(ProfileServiceServicer):
         size = size_of(request.page_size)
         async with self._database.tenant(tenant) as connection:
             found = await profiles.page(connection, tenant, chosen, after, size + 1)
-        shown: list[Profile] = found[:size]
-        return profiles_pb2.ListProfilesResponse(
-            profiles=[profile_message(tenant, profile) for profile in shown],
-            next_page_token=page_token(scope, [shown[-1].id]) if len(found) > size else "",
-        )
+        shown, token = page_of(scope, [profile_message(tenant, profile) for profile in found], size)
+        return profiles_pb2.ListProfilesResponse(profiles=shown, next_page_token=token)
 
     async def UpdateProfile(
         self, request: profiles_pb2.UpdateProfileRequest, context: Context
@@ -133,11 +128,9 @@ class Profiles(ProfileServiceServicer):
             )
         if found is None:
             raise no_profile(profile)
-        shown = found[:size]
-        return profiles_pb2.ListProfileRevisionsResponse(
-            revisions=[revision_message(tenant, profile, revision) for revision in shown],
-            next_page_token=page_token(scope, [shown[-1].name]) if len(found) > size else "",
-        )
+        messages = [revision_message(tenant, profile, revision) for revision in found]
+        shown, token = page_of(scope, messages, size)
+        return profiles_pb2.ListProfileRevisionsResponse(revisions=shown, next_page_token=token)
 
 
 def _number(revision: str) -> int:

@@ -12,10 +12,9 @@ from stellaops.export.v1.runs_pb2_grpc import RunServiceServicer
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.names import RUN, last_id
-from libs.common.paging import page_token
 from libs.common.rpc.identity import current_caller
 from services.planner.api.asking import Context, call_for, traceparent
-from services.planner.api.pages import position_in, size_of
+from services.planner.api.pages import page_of, position_in, size_of
 from services.planner.api.previews import preview_message
 from services.planner.missing import no_run
 from services.planner.preparing import Preparing, Wish
@@ -54,7 +53,7 @@ class Runs(RunServiceServicer):
         if request.validate_only:
             profile = await self._preparing.profile(call.tenant, wish.profile)
             found = await self._preparing.prepare(call, wish, profile, "", self._clock())
-            return described(found.facts, found.snapshot)
+            return described(found.facts, found.snapshot.pin)
         run = await self._starting.start(call, wish, read_request(request, request.request_id))
         return await self._show(call.tenant, run)
 
@@ -76,12 +75,10 @@ class Runs(RunServiceServicer):
         async with self._database.tenant(tenant) as connection:
             chosen = Filter(states_of(request.state), profile)
             found = await runs.page(connection, tenant, chosen, before, size + 1)
-            shown = found[:size]
-            snapshots = await inputs.of(connection, tenant, [kept.facts.id for kept in shown])
-        return runs_pb2.ListRunsResponse(
-            runs=[run_message(kept, snapshots.get(kept.facts.id)) for kept in shown],
-            next_page_token=page_token(scope, [shown[-1].facts.id]) if len(found) > size else "",
-        )
+            pins = await inputs.pins(connection, tenant, [kept.facts.id for kept in found])
+        messages = [run_message(kept, pins.get(kept.facts.id)) for kept in found]
+        shown, token = page_of(scope, messages, size)
+        return runs_pb2.ListRunsResponse(runs=shown, next_page_token=token)
 
     async def WatchRun(
         self, request: runs_pb2.WatchRunRequest, context: Context
@@ -116,8 +113,8 @@ class Runs(RunServiceServicer):
             kept = await runs.find(connection, tenant, run)
             if kept is None:
                 raise no_run(run)
-            snapshots = await inputs.of(connection, tenant, [run])
-        return run_message(kept, snapshots.get(run))
+            pins = await inputs.pins(connection, tenant, [run])
+        return run_message(kept, pins.get(run))
 
 
 def _wish(parent: str, run: runs_pb2.Run) -> Wish:

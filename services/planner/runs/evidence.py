@@ -24,6 +24,16 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A snapshot without what it holds; `as_of` as in `Dataset`."""
+
+    snapshot_id: str
+    digest: str
+    as_of: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Evidence at one moment; `as_of` as in `Dataset`."""
 
@@ -31,6 +41,11 @@ class Snapshot:
     digest: str
     as_of: str
     datasets: tuple[Dataset, ...]
+
+    @property
+    def pin(self) -> Pin:
+        """Return the snapshot without what it holds."""
+        return Pin(self.id, self.digest, self.as_of, self.records)
 
     @property
     def records(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from services.planner.runs.evidence import Dataset, Snapshot
+from services.planner.runs.evidence import Dataset, Pin, Snapshot
 from services.planner.store import columns
 from services.planner.store.connection import Connection
 from services.planner.store.statements import insert
@@ -30,21 +30,27 @@ async def add(connection: Connection, tenant: str, run: str, snapshot: Snapshot)
     await connection.execute(insert("export_inputs", values), values)
 
 
-async def of(connection: Connection, tenant: str, runs: Sequence[str]) -> dict[str, Snapshot]:
-    """Return the snapshot of each run."""
+async def of(connection: Connection, tenant: str, run: str) -> Snapshot:
+    """Return the snapshot of a run, with its datasets."""
     result = await connection.execute(
         text(
-            "SELECT run, snapshot_id, digest, as_of, datasets FROM export_inputs "
+            "SELECT snapshot_id, digest, as_of, datasets FROM export_inputs "
+            "WHERE tenant = :tenant AND run = :run AND system = :system"
+        ),
+        {"tenant": tenant, "run": run, "system": LEDGER},
+    )
+    row = result.one()
+    datasets = tuple(Dataset(**dataset) for dataset in row.datasets)
+    return Snapshot(row.snapshot_id, row.digest, row.as_of, datasets)
+
+
+async def pins(connection: Connection, tenant: str, runs: Sequence[str]) -> dict[str, Pin]:
+    """Return what each of some runs is pinned to."""
+    result = await connection.execute(
+        text(
+            "SELECT run, snapshot_id, digest, as_of, records FROM export_inputs "
             "WHERE tenant = :tenant AND run = ANY(:runs) AND system = :system"
         ),
         {"tenant": tenant, "runs": list(runs), "system": LEDGER},
     )
-    return {
-        row.run: Snapshot(
-            row.snapshot_id,
-            row.digest,
-            row.as_of,
-            tuple(Dataset(**dataset) for dataset in row.datasets),
-        )
-        for row in result
-    }
+    return {row.run: Pin(row.snapshot_id, row.digest, row.as_of, row.records) for row in result}

@@ -9,7 +9,7 @@ from stellaops.export.v1 import runs_pb2
 from libs.common.names import profile_name, run_name
 from services.planner.profiles.revisions import revision_id
 from services.planner.runs.events import Happened
-from services.planner.runs.evidence import Snapshot
+from services.planner.runs.evidence import Pin
 from services.planner.runs.facts import Facts, Kept
 from services.planner.runs.values import STAGES, Progress, RunError, State
 from services.planner.wire.spec import selector_to_message
@@ -42,10 +42,10 @@ def states_of(public: runs_pb2.Run.State.ValueType) -> frozenset[State]:
     return frozenset(state for state, shown in _STATES.items() if shown == public)
 
 
-def run_message(kept: Kept, snapshot: Snapshot | None) -> runs_pb2.Run:
+def run_message(kept: Kept, pin: Pin | None) -> runs_pb2.Run:
     """Return a run as a message."""
     run = kept.run
-    message = described(kept.facts, snapshot)
+    message = described(kept.facts, pin)
     message.name = run_name(kept.facts.tenant, kept.facts.id)
     message.state = _STATES[run.state]
     message.stage = _stage(run.stage)
@@ -63,7 +63,7 @@ def run_message(kept: Kept, snapshot: Snapshot | None) -> runs_pb2.Run:
     return message
 
 
-def described(facts: Facts, snapshot: Snapshot | None) -> runs_pb2.Run:
+def described(facts: Facts, pin: Pin | None) -> runs_pb2.Run:
     """Return what a run would be, before it is one: without name, state and times."""
     return runs_pb2.Run(
         profile=profile_name(facts.tenant, facts.profile),
@@ -71,7 +71,7 @@ def described(facts: Facts, snapshot: Snapshot | None) -> runs_pb2.Run:
         kind=facts.spec.kind,
         variant=facts.spec.variant,
         selector=selector_to_message(facts.selector),
-        inputs=[] if snapshot is None else [input_message(snapshot)],
+        inputs=[] if pin is None else [input_message(pin)],
         export_id=facts.export_id,
         actor=facts.actor,
     )

@@ -12,7 +12,7 @@ from stellaops.export.work.v1 import work_pb2
 from libs.common.bus import subjects
 from libs.common.errors import TooLarge
 from services.planner.profiles.revisions import revision_id
-from services.planner.runs.evidence import Snapshot
+from services.planner.runs.evidence import Pin, Snapshot
 from services.planner.runs.facts import Facts, Kept
 from services.planner.runs.plan import KeyRange
 from services.planner.runs.values import BlobRef
@@ -73,7 +73,7 @@ def assemble_work(kept: Kept, outputs: Sequence[BlobRef], snapshot: Snapshot, nu
             profile=facts.profile,
             revision=revision_id(facts.revision),
             generated_at=time_message(snapshot.as_of),
-            inputs=[input_message(snapshot)],
+            inputs=[input_message(snapshot.pin)],
             plan_digest=facts.plan_digest,
         ),
     )
@@ -159,14 +159,14 @@ def _materials(snapshot: Snapshot) -> list[work_pb2.Material]:
     ]
 
 
-def input_message(snapshot: Snapshot) -> runs_pb2.RunInput:
-    """Return the snapshot as an input of a run."""
+def input_message(pin: Pin) -> runs_pb2.RunInput:
+    """Return a snapshot as an input of a run."""
     return runs_pb2.RunInput(
         system=LEDGER,
-        snapshot_id=snapshot.id,
-        digest=snapshot.digest,
-        as_of=time_message(snapshot.as_of),
-        records=snapshot.records,
+        snapshot_id=pin.snapshot_id,
+        digest=pin.digest,
+        as_of=time_message(pin.as_of),
+        records=pin.records,
     )
 
 

@@ -237,7 +237,7 @@ def write_keys(folder: Path) -> None:
     now = int(time.time())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "jwks").write_text(issuer.jwks())
-    (folder / "token").write_text(issuer.issue("adapter_host", ["*"], [SERVICE], now, now + 600))
+    (folder / "token").write_text(issuer.issue("service:adapter_host", ["*"], [SERVICE], now, now + 600))
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cli.stella.files import PRIVATE_MODE, write_whole
 from libs.common.bus.subjects import PERMISSIONS
 
 
@@ -41,8 +42,7 @@ def write_config(path: Path, data: Path, port: int, passwords: Mapping[str, str]
         "authorization": {"users": users},
         "max_payload": 1 << 20,
     }
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+    write_whole(path, json.dumps(config, indent=2).encode(), PRIVATE_MODE)
 
 
 def command(config: Path) -> list[str]:

@@ -18,9 +18,14 @@ VERIFIER = TokenVerifier(json.loads(ISSUER.jwks()), "https://issuer.test", "expo
 
 
 def token(
-    tenants: list[str], scopes: list[str], *, issuer: TokenIssuer = ISSUER, ends: int = NOW + DAY
+    tenants: list[str],
+    scopes: list[str],
+    *,
+    issuer: TokenIssuer = ISSUER,
+    ends: int = NOW + DAY,
+    subject: str = "ann",
 ) -> str:
-    return issuer.issue("ann", tenants, scopes, NOW, ends)
+    return issuer.issue(subject, tenants, scopes, NOW, ends)
 
 
 def test_a_token_with_one_tenant_needs_no_header() -> None:
@@ -39,9 +44,10 @@ def test_a_tenant_that_the_token_does_not_name_is_denied(wanted: str | None) -> 
 
 
 def test_only_a_service_may_name_any_tenant() -> None:
-    assert VERIFIER.verify(token(["*"], ["service"]), "acme").tenant == "acme"
-    with pytest.raises(TenantDenied):
-        VERIFIER.verify(token(["*"], ["export:admin"]), "acme")
+    assert VERIFIER.verify(token(["*"], ["service"], subject="service:planner"), "acme").tenant == "acme"
+    for scopes, subject in ((["export:admin"], "service:planner"), (["service"], "ann")):
+        with pytest.raises(TenantDenied):
+            VERIFIER.verify(token(["*"], scopes, subject=subject), "acme")
 
 
 @pytest.mark.parametrize(

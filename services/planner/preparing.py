@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,8 +63,9 @@ class Preparing:
         """Return what `run_id` would be; the evidence is held for it, or not held where the id is empty."""
         spec = plan.effective_spec(profile.spec, wish.selector.normalised())
         answer = await self._valid(call, spec)
-        kinds = spec.include or answer.include
-        snapshot = await self._ledger.open(call, kinds, spec.selector.sources, run_id)
+        # What the adapter includes by itself is part of what this run is, and stands in its manifest.
+        spec = dataclasses.replace(spec, include=spec.include or answer.include).normalised()
+        snapshot = await self._ledger.open(call, spec.include, spec.selector.sources, run_id)
         if not snapshot.records:
             await self.release(call, snapshot, run_id)
             raise NothingSelected(profile=profile.id)

@@ -132,6 +132,7 @@ def _adapt_spec(facts: Facts) -> work_pb2.AdaptSpec:
         codec=digests_pb2.Codec(name="zstd", level=facts.codec.level, library=facts.codec.library),
         selector=selector_to_message(facts.spec.selector),
         snapshot_id=facts.snapshot_id,
+        include=[kind_number(kind) for kind in facts.spec.include],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from stellaops.export.v1.selectors_pb2 import RecordKind
 from stellaops.export.work.v1 import work_pb2
 
 from libs.common.digests import Digest
@@ -24,7 +25,7 @@ FACTS = Facts(
     profile="nightly",
     profile_uid="uid",
     revision=2,
-    spec=ProfileSpec("json", "raw", selector=Selector(ids=("CVE-1",))),
+    spec=ProfileSpec("json", "raw", include=("advisory", "vex"), selector=Selector(ids=("CVE-1",))),
     selector=Selector(),
     adapter=AdapterVersion("1.0.0", "https://example.org/v1"),
     codec=Codec(3, "1.5.7"),
@@ -69,6 +70,7 @@ def test_a_shard_says_all_that_its_worker_needs() -> None:
     assert (message.context.tenant, message.context.run, message.context.attempt) == ("acme", "run-000001", 1)
     assert (message.shard, message.spec.snapshot_id, message.spec.version) == (3, "snapshot-1", "1.0.0")
     assert list(message.spec.selector.ids) == ["CVE-1"]
+    assert list(message.spec.include) == [RecordKind.RECORD_KIND_ADVISORY, RecordKind.RECORD_KIND_VEX]
     assert (message.spec.codec.name, message.spec.codec.level, message.spec.codec.library) == (
         "zstd",
         3,

@@ -7,7 +7,7 @@ import logging
 from libs.common import ids
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
-from libs.common.errors import ExportError, WrongState
+from libs.common.errors import ExportError, Unavailable, WrongState
 from libs.common.log import unit_of_work
 from libs.common.rpc.identity import current_trace
 from services.planner.missing import no_run
@@ -21,7 +21,7 @@ from services.planner.runs.facts import Kept
 from services.planner.runs.machine import Step
 from services.planner.runs.values import State, Target
 from services.planner.sources.call import Call
-from services.planner.store import requests, runs
+from services.planner.store import holds, requests, runs
 from services.planner.store.connection import Connection
 from services.planner.transitions import Outcome, Transitions
 
@@ -60,7 +60,10 @@ class Starting:
             return known
         profile = await self._preparing.profile(call.tenant, wish.profile)
         now = self._clock()
-        prepared = await self._preparing.prepare(call, wish, profile, ids.run_id(now), now)
+        run_id = ids.run_id(now)
+        async with self._database.tenant(call.tenant) as connection:
+            await holds.add(connection, call.tenant, run_id)
+        prepared = await self._preparing.prepare(call, wish, profile, run_id, now)
         try:
             outcome = await self._begin(prepared, request)
         except ExportError as error:
@@ -79,6 +82,8 @@ class Starting:
         async with self._database.tenant(facts.tenant) as connection:
             if not await requests.claim(connection, facts.tenant, request, facts.id):
                 return None
+            if not await holds.remove(connection, facts.tenant, facts.id):
+                raise Unavailable(dependency="the planner", reason="the start took too long")
             first = machine.create(_targets(facts.spec), facts.created)
             if await self._has_room(connection, facts.tenant):
                 begun = machine.step(first.run, Admitted(first.run.attempt), facts.created)

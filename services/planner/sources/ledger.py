@@ -68,6 +68,17 @@ class Ledger:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise from_rpc_error(error, DEPENDENCY) from error
 
+    async def abandon(self, call: Call, holder: str) -> None:
+        """Let go of whatever is pinned for a holder, who may have died before it knew what that is."""
+        request = ledger_pb2.OpenSnapshotRequest(holder=holder)
+        try:
+            found = await self._stub.OpenSnapshot(
+                request, metadata=self._identity.metadata(call.tenant), timeout=call.seconds
+            )
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, DEPENDENCY) from error
+        await self.release(call, found.id, holder)
+
     async def segments(self, call: Call, snapshot_id: str, dataset: Dataset) -> list[Segment] | None:
         """Return all segments of a dataset in order, or None where the upstream does not list segments."""
         request = ledger_pb2.ListSegmentsRequest(

@@ -12,7 +12,9 @@ from stellaops.export.v1.selectors_pb2 import RECORD_KIND_VEX
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.segments.cut import is_part_start
 from services.planner.housekeeping import Housekeeping
+from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
+from services.planner.store import holds
 from tests.kit.planner import Datasets, Ground, House, MadeSegment, failing, until
 
 MANY: Datasets = {
@@ -195,3 +197,32 @@ async def remembered(house: House) -> int:
     async with house.database.system() as connection:
         found = await connection.execute(text("SELECT count(*) FROM request_ids"))
         return int(found.scalar_one())
+
+
+async def test_evidence_pinned_for_a_run_that_never_began_is_let_go_of(land: Ground) -> None:
+    async with land.planner(awake=False) as house:
+        channel = open_channel(house.settings.evidence_address, house.settings)
+        ledger = Ledger(channel, ServiceIdentity(house.settings.service_token_file))
+        async with house.database.tenant("acme") as connection:
+            await holds.add(connection, "acme", "run-a")
+        await ledger.open(Call("acme"), [], [], "run-a")  # here its planner dies
+        housekeeping = Housekeeping(house.database, ledger)
+        await housekeeping.turn()
+        assert list(land.evidence.held) == [("acme", "run-a")]
+        async with house.database.tenant("acme") as connection:
+            await connection.execute(
+                text("UPDATE snapshot_holds SET opened_at = now() - interval '11 minutes'")
+            )
+        await housekeeping.turn()
+        assert list(land.evidence.held) == []
+        await channel.close(None)
+
+
+async def test_a_run_that_began_is_held_by_itself(land: Ground) -> None:
+    async with land.planner(awake=False) as house:
+        client = house.client("acme")
+        await client.create_profile()
+        await client.start()
+        async with house.database.tenant("acme") as connection:
+            found = await connection.execute(text("SELECT count(*) FROM snapshot_holds"))
+            assert found.scalar_one() == 0

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from libs.common.db.engine import Database
+from services.planner.store import holds
 from tests.kit.infrastructure import Postgres, TestDatabase
 from tests.kit.planner import Ground
 
@@ -32,6 +33,7 @@ EXPECTED = [
     "inbox",
     "outbox",
     "request_ids",
+    "snapshot_holds",
 ]
 
 
@@ -51,6 +53,7 @@ async def filled(land: Ground) -> AsyncIterator[Database]:
             ),
             {"tenant": OURS},
         )
+        await holds.add(connection, OURS, "run-that-never-began")
     yield database
     await database.close()
 

@@ -23,11 +23,9 @@ from libs.common.rpc.server import Server
 from libs.common.rpc.status import error_info
 from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
-
-
-DAY = 86_400  # longer than any test run: some tokens are made when tests are collected
 
 
 def bearer(tenants: list[str], scopes: list[str]) -> tuple[str, str]:

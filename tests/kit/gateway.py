@@ -29,6 +29,7 @@ from services.gateway.config import GatewaySettings
 from services.gateway.contracts import PUBLIC
 from services.gateway.files import open_client
 from services.gateway.upstreams import Upstreams
+from tests.kit.times import DAY
 
 ISSUER = "https://issuer.test"
 NOBODY = "127.0.0.1:1"  # a port on which nothing listens
@@ -40,7 +41,7 @@ def headers(
 ) -> dict[str, str]:
     """Return the headers with which somebody asks."""
     now = int(time.time())
-    found = {"authorization": "Bearer " + _TOKENS.issue(role, tenants, ROLES[role], now, now + 600)}
+    found = {"authorization": "Bearer " + _TOKENS.issue(role, tenants, ROLES[role], now, now + DAY)}
     return found if tenant is None else found | {"x-stella-tenant": tenant}
 
 

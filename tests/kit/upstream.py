@@ -28,6 +28,7 @@ from libs.common.segments.plain import plain_documents, plain_sources
 from libs.common.settings import ServiceSettings
 from services.adapter_host.messages import KIND_NAMES, KIND_NUMBERS
 from services.adapter_host.sources.ledger import Ledger
+from tests.kit.times import DAY
 
 TENANT = "acme"
 SNAPSHOT = "snapshot-1"
@@ -237,7 +238,7 @@ def write_keys(folder: Path) -> None:
     now = int(time.time())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "jwks").write_text(issuer.jwks())
-    (folder / "token").write_text(issuer.issue("service:adapter_host", ["*"], [SERVICE], now, now + 600))
+    (folder / "token").write_text(issuer.issue("service:adapter_host", ["*"], [SERVICE], now, now + DAY))
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
 from services.adapter_host.api.catalog import Catalog
 from services.adapter_host.installed import installed_adapters
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 
@@ -32,7 +33,7 @@ class Door:
 
     def metadata(self, scope: str) -> tuple[tuple[str, str], ...]:
         now = int(time.time())
-        token = ISSUER.issue("planner", ["acme"], [scope], now, now + 60)
+        token = ISSUER.issue("planner", ["acme"], [scope], now, now + DAY)
         return (("authorization", f"Bearer {token}"),)
 
     async def validate(self, spec: ProfileSpec, scope: str = SERVICE) -> adapters_pb2.ValidateSpecResponse:

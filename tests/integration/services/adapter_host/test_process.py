@@ -17,6 +17,7 @@ from stellaops.export.v1 import adapters_pb2, adapters_pb2_grpc
 from libs.common.rpc.access import READ
 from libs.common.rpc.tokens import TokenIssuer
 from tests.kit.infrastructure import Nats
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 START_SECONDS = 60.0
@@ -53,7 +54,7 @@ async def test_the_process_serves_until_it_is_told_to_stop(nats: Nats, tmp_path:
     )
     address = await address_in(tmp_path / "ready", process)
     now = int(time.time())
-    token = ISSUER.issue("ann", ["acme"], [READ], now, now + 60)
+    token = ISSUER.issue("ann", ["acme"], [READ], now, now + DAY)
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)  # has no types
         health = stub.Watch(health_pb2.HealthCheckRequest())

@@ -33,6 +33,7 @@ from services.distributor.layouts import Layouts
 from tests.kit.bundles import Files, make_bundle, tar_of
 from tests.kit.infrastructure import Postgres
 from tests.kit.stored_bundles import EXPORT_ID, StoredFiles, distribute_work, store_files
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 if TYPE_CHECKING:  # the asynchronous form of a stub is a type alone
@@ -48,7 +49,7 @@ def headers(
 ) -> dict[str, str]:
     """Return the headers with which somebody asks."""
     now = int(time.time())
-    found = {"authorization": "Bearer " + ISSUER.issue("ann", tenants, scopes, now, now + 60)}
+    found = {"authorization": "Bearer " + ISSUER.issue("ann", tenants, scopes, now, now + DAY)}
     return found if tenant is None else found | {"x-stella-tenant": tenant}
 
 

@@ -35,12 +35,10 @@ from services.evidence.api.ledger import Ledger
 from services.evidence.importing.incoming import FileBegins
 from tests.kit import evidence
 from tests.kit.ledger import TestLedger
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 MANY = range(1, 1500)
-
-
-DAY = 86_400  # longer than any test run: some tokens are made when tests are collected
 
 
 def metadata(*scopes: str, tenant: str = "acme") -> tuple[tuple[str, str], ...]:

@@ -15,13 +15,14 @@ from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
 from services.signer.api.keys import Keys
 from services.signer.keyring import Keyring
+from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 
 
 def as_role(*scopes: str) -> tuple[tuple[str, str], ...]:
     now = int(time.time())
-    token = ISSUER.issue("ann", ["acme"], scopes, now, now + 60)
+    token = ISSUER.issue("ann", ["acme"], scopes, now, now + DAY)
     return (("authorization", f"Bearer {token}"),)
 
 

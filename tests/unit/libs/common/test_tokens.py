@@ -10,9 +10,9 @@ import pytest
 
 from libs.common.errors import TenantDenied, Unauthenticated
 from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
+from tests.kit.times import DAY
 
 NOW = int(time.time())
-DAY = 86_400  # longer than any test run: these tokens are made when tests are collected
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
 VERIFIER = TokenVerifier(json.loads(ISSUER.jwks()), "https://issuer.test", "export-center")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ SOURCES = 12
 # A level at which a shard takes long enough to be interrupted, and one shard for each part.
 PROFILE = ("--kind", "json:raw", "--compression-level", "19")
 HOST = "services.adapter_host"
+CALM = "calm"
 WAIT_SECONDS = 120.0
 
 
@@ -24,9 +26,12 @@ WAIT_SECONDS = 120.0
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     place = tmp_path_factory.mktemp("faults")
     with running_suite(place / "data", hosts=2, settings={"shard_bytes": "1048576"}) as running:
+        running.token(CALM, "admin")
         for number in range(SOURCES):
             files = (made_up.sbom(number * 100 + part, 400_000) for part in range(4))
-            running.stella("evidence", "import", made_up.write(place / f"images-{number}", files))
+            folder = made_up.write(place / f"images-{number}", files)
+            running.stella("evidence", "import", folder)
+            running.stella("evidence", "import", folder, tenant=CALM)
         yield running
 
 
@@ -58,25 +63,32 @@ def ended(suite: Suite, run: dict[str, Any]) -> dict[str, Any]:
     return shown(suite, run)
 
 
+def record_files(suite: Suite, run: dict[str, Any], tenant: str, target: Path) -> list[tuple[str, str]]:
+    """Return path and digest of every file of records in a run's bundle."""
+    suite.stella("export", "download", short(run), "--file", "export.json", "-o", target, tenant=tenant)
+    contents = json.loads(target.read_bytes())["contents"]
+    return [(item["path"], item["digest"]) for item in contents if item["path"].startswith("data/")]
+
+
 def test_two_hosts_share_a_run_and_killing_either_gives_the_same_digests(
     suite: Suite, tmp_path: Path
 ) -> None:
-    undisturbed = suite.download(ended(suite, started(suite, "calm")), tmp_path / "calm.tar")
     assert len(suite.processes(HOST)) == 2
     for victim in (0, 1):
-        # A level of its own keeps the cache from making the run too short; the level is in the manifest,
-        # so it is the run of the same level that the result is held against.
-        level = str(17 + victim)
-        profile = f"stormy-{victim}"
-        run = started(suite, profile, "--compression-level", level)
+        # A level of its own keeps the cache from making the run too short to be disturbed.
+        level = ("--compression-level", str(17 + victim))
+        run = started(suite, f"stormy-{victim}", *level)
         wait_until(suite, run, 1)
         suite.processes(HOST)[victim].kill()
         assert ended(suite, run)["state"] == "STATE_SUCCEEDED"
-        disturbed = suite.download(run, tmp_path / f"{profile}.tar")
-        again = suite.export(profile)
-        assert suite.download(again, tmp_path / f"{profile}-again.tar") == disturbed
-        assert len(disturbed) != 0
-        assert disturbed != undisturbed
+        disturbed = suite.download(run, tmp_path / f"{victim}.tar")
+        assert suite.download(suite.export(f"stormy-{victim}"), tmp_path / f"{victim}-again.tar") == disturbed
+        # Another tenant shares no cache: there the same evidence is exported from nothing, undisturbed.
+        suite.stella("export", "profile", "create", f"calm-{victim}", *PROFILE, *level, tenant=CALM)
+        calm = suite.json("export", "run", "start", f"calm-{victim}", "--wait", tenant=CALM)
+        expected = record_files(suite, calm, CALM, tmp_path / f"calm-{victim}.json")
+        assert len(expected) == 2 * SOURCES
+        assert expected == record_files(suite, run, "demo", tmp_path / f"stormy-{victim}.json")
 
 
 def test_cancel_in_the_middle_ends_within_a_second_and_the_hosts_fall_silent(suite: Suite) -> None:

@@ -17,7 +17,6 @@ from stellaops.export.work.v1.work_pb2 import (
     AssembleResult,
     AssembleWork,
     WorkContext,
-    WorkError,
 )
 
 from libs.common.bus import subjects
@@ -26,6 +25,7 @@ from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
 from libs.common.rpc.identity import TRACE_HEADER, continue_trace
+from libs.common.rpc.status import work_error
 from services.adapter_host.adapters.base import About
 from services.adapter_host.cancels import Cancels, RunCancelled
 
@@ -77,7 +77,7 @@ class Intake(Generic[Work, Result]):
         except ExportError as error:
             if error.retryable:
                 raise
-            result.error.CopyFrom(_work_error(error, retryable=False))
+            result.error.CopyFrom(work_error(error, retryable=False))
         await self._publish(work, result, delivery)
 
     async def give_up(self, delivery: Delivery, error: Exception) -> None:
@@ -92,7 +92,7 @@ class Intake(Generic[Work, Result]):
             reason, retryable = error.message, error.retryable
         given_up = WorkGivenUp(stage=self._stage.name, attempts=delivery.attempt, reason=reason)
         result = self._stage.answer(work)
-        result.error.CopyFrom(_work_error(given_up, retryable=retryable))
+        result.error.CopyFrom(work_error(given_up, retryable=retryable))
         await self._publish(work, result, delivery)
 
     async def _do(self, work: Work, result: Result) -> None:
@@ -116,10 +116,6 @@ class Intake(Generic[Work, Result]):
 
 def _message_id(stage: str, context: WorkContext, item: str) -> str:
     return f"{stage}-{context.run}-{context.attempt}{item}"
-
-
-def _work_error(error: ExportError, *, retryable: bool) -> WorkError:
-    return WorkError(code=error.code, message=error.message, cure=error.remedy, retryable=retryable)
 
 
 def make_workers(

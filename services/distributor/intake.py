@@ -14,7 +14,6 @@ from stellaops.export.work.v1.work_pb2 import (
     DistributeResult,
     DistributeWork,
     WorkContext,
-    WorkError,
 )
 
 from libs.common.blobs.store import Blob
@@ -24,6 +23,7 @@ from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import DeliveryCancelled, ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
 from libs.common.rpc.identity import TRACE_HEADER
+from libs.common.rpc.status import work_error
 from services.distributor.deliver import BundleOrder, Deliveries
 from services.distributor.targets import Order, Outcome
 
@@ -83,7 +83,7 @@ class DistributeIntake:
             if error.retryable:
                 raise
             await self._deliveries.fail(order, error)
-            result.error.CopyFrom(_work_error(error))
+            result.error.CopyFrom(work_error(error))
         else:
             if outcome is None:
                 return
@@ -101,7 +101,7 @@ class DistributeIntake:
         given_up = WorkGivenUp(stage=STAGE, attempts=delivery.attempt, reason=last)
         await self._deliveries.fail(order_of(work), given_up)
         result = DistributeResult(context=work.context, target_id=work.target.id)
-        result.error.CopyFrom(_work_error(given_up))
+        result.error.CopyFrom(work_error(given_up))
         await self._answer(result, delivery)
 
     async def _deliver(self, order: BundleOrder) -> Outcome | None:
@@ -164,7 +164,3 @@ def order_of(work: DistributeWork) -> BundleOrder:
 
 def _blob(reference: BlobRef) -> Blob:
     return Blob(reference.digest, reference.bytes)
-
-
-def _work_error(error: ExportError) -> WorkError:
-    return WorkError(code=error.code, message=error.message, cure=error.remedy, retryable=error.retryable)

@@ -7,7 +7,7 @@ import logging
 from google.protobuf.message import DecodeError
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.work.v1.work_pb2 import Material as MaterialMessage
-from stellaops.export.work.v1.work_pb2 import Signed, SignResult, SignWork, WorkContext, WorkError
+from stellaops.export.work.v1.work_pb2 import Signed, SignResult, SignWork, WorkContext
 
 from libs.common.blobs.store import Blob
 from libs.common.bus.client import Bus
@@ -15,6 +15,7 @@ from libs.common.bus.subjects import RESULT_SIGN
 from libs.common.bus.worker import Delivery
 from libs.common.errors import ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
+from libs.common.rpc.status import work_error
 from services.signer.attempts import Attempts
 from services.signer.sign import SignOrder
 from services.signer.statement import Material
@@ -42,7 +43,7 @@ class SignIntake:
         except ExportError as error:
             if error.retryable:
                 raise
-            result.error.CopyFrom(_work_error(error))
+            result.error.CopyFrom(work_error(error))
         await self._answer(result, delivery)
 
     async def give_up(self, delivery: Delivery, error: Exception) -> None:
@@ -53,7 +54,7 @@ class SignIntake:
             return
         last = error if isinstance(error, ExportError) else type(error).__name__
         given_up = WorkGivenUp(stage=STAGE, attempts=delivery.attempt, reason=last)
-        await self._answer(SignResult(context=context, error=_work_error(given_up)), delivery)
+        await self._answer(SignResult(context=context, error=work_error(given_up)), delivery)
 
     async def _sign(self, work: SignWork) -> Signed:
         order = _order(work)
@@ -96,7 +97,3 @@ def _blob(reference: BlobRef) -> Blob:
 def _material(message: MaterialMessage) -> Material:
     as_of = message.as_of.ToJsonString() if message.HasField("as_of") else ""
     return Material(message.name, message.uri, message.digest, message.records, as_of)
-
-
-def _work_error(error: ExportError) -> WorkError:
-    return WorkError(code=error.code, message=error.message, cure=error.remedy, retryable=error.retryable)

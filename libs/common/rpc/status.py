@@ -1,4 +1,4 @@
-"""Errors of the catalogue to `google.rpc.Status` and back."""
+"""Errors of the catalogue to `google.rpc.Status` and back, and to results on the bus."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from stellaops.export.work.v1.work_pb2 import WorkError
 
 from libs.common.errors import DOMAIN, DeadlineExceeded, ExportError, InvalidField, Unavailable, catalogue
 
@@ -69,3 +70,13 @@ def silence(error: grpc.RpcError, dependency: str) -> str:
     fields = {"dependency": dependency, "status": error.code().name, "error": str(error.details())[:200]}
     _log.warning("call failed on its way", extra={"fields": fields})
     return "it cannot be reached" if error.code() is grpc.StatusCode.UNAVAILABLE else error.code().name
+
+
+def work_error(error: ExportError, *, retryable: bool | None = None) -> WorkError:
+    """Return what a result on the bus says of an error; `retryable` overrides the error's own word."""
+    return WorkError(
+        code=error.code,
+        message=error.message,
+        cure=error.remedy,
+        retryable=error.retryable if retryable is None else retryable,
+    )

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from libs.common.errors import PermissionDenied, TenantDenied, Unauthenticated
 from libs.common.names import TENANT
+from libs.common.rpc.access import SERVICE
 from libs.common.settings import BadSetting
 
 ALGORITHMS = ["ES256", "RS256", "PS256", "ES384", "EdDSA"]  # public-key algorithms alone, never HMAC or none
@@ -101,7 +102,7 @@ def _caller(claims: dict[str, Any], wanted_tenant: str | None) -> Caller:
 
 def _is_service(claims: dict[str, Any], scopes: frozenset[str]) -> bool:
     """Tell whether a token is one of the suite's own services': a scope alone a client might ask for."""
-    return "service" in scopes and str(claims["sub"]).startswith(SERVICE_SUBJECT)
+    return SERVICE in scopes and str(claims["sub"]).startswith(SERVICE_SUBJECT)
 
 
 class TokenIssuer:

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
-import platform
 import random
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import zstandard
 
+from benchmarks.floors import bare_loop, bare_read_back
+from benchmarks.report import Figure, best_of, machine, table
 from libs.common.canon.canonical import canonical
 from libs.common.segments.cut import Record, cut
-from libs.common.segments.frame import decompress, library_version, make_frame
+from libs.common.segments.frame import decompress, make_frame
 
 LEVEL = 3
 MADE_UP_RECORDS = 20_000
 ROUNDS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Bytes a second of ours and of the floor."""
-
-    name: str
-    ours: float
-    floor: float
-
-    def row(self) -> str:
-        """Return the figure as a line of a table."""
-        ratio = self.ours / self.floor
-        return f"| {self.name} | {self.ours / 1e6:.0f} MB/s | {self.floor / 1e6:.0f} MB/s | {ratio:.2f} |"
 
 
 def made_up_records(count: int) -> Iterator[tuple[bytes, bytes]]:
@@ -84,17 +68,6 @@ class Pack(msgspec.Struct):
     doc: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the best time of some rounds."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        gc.collect()
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
 Records = list[tuple[bytes, bytes]]
 Frames = list[tuple[int, bytes]]
 
@@ -122,33 +95,11 @@ def segments(records: Records) -> Frames:
     return frames
 
 
-def bare_segments(records: Records) -> None:
-    """Read, write sorted, hash and compress a mebibyte at a time."""
-    read, write = msgspec.json.Decoder().decode, msgspec.json.Encoder(order="sorted").encode
-    compressor = zstandard.ZstdCompressor(level=LEVEL)
-    pending = bytearray()
-    for _, document in records:
-        pending += write(read(document)) + b"\n"
-        if len(pending) >= 1 << 20:
-            plain = bytes(pending)
-            hashlib.sha256(plain).digest()
-            compressor.compress(plain)
-            pending.clear()
-
-
 def read_back(frames: Frames) -> None:
     """Open frames with every check."""
     for plain_bytes, stored in frames:
         hashlib.sha256(stored).digest()
         hashlib.sha256(decompress(stored, plain_bytes)).digest()
-
-
-def bare_read_back(frames: Frames) -> None:
-    """Open frames, nothing checked beside zstd's own checksum."""
-    opener = zstandard.ZstdDecompressor()
-    for _, stored in frames:
-        hashlib.sha256(stored).digest()
-        hashlib.sha256(opener.decompress(stored)).digest()
 
 
 def measure(records: Records) -> tuple[list[Figure], int]:
@@ -157,12 +108,15 @@ def measure(records: Records) -> tuple[list[Figure], int]:
     frames = segments(records)
 
     def figure(name: str, ours: Callable[[], object], floor: Callable[[], object]) -> Figure:
-        return Figure(name, size / seconds(ours), size / seconds(floor))
+        took, least = best_of(ROUNDS, ours, floor)
+        return Figure(name, size / took / 1e6, size / least / 1e6, "MB/s")
 
+    documents = [document for _, document in records]
+    stored = [frame for _, frame in frames]
     figures = [
         figure("canonical form", lambda: canonical_form(records), lambda: bare_canonical(records)),
-        figure("segments", lambda: segments(records), lambda: bare_segments(records)),
-        figure("read back", lambda: read_back(frames), lambda: bare_read_back(frames)),
+        figure("segments", lambda: segments(records), lambda: bare_loop(documents, LEVEL)),
+        figure("read back", lambda: read_back(frames), lambda: bare_read_back(stored)),
     ]
     return figures, size
 
@@ -175,13 +129,9 @@ def main() -> None:
     source = made_up_records(MADE_UP_RECORDS) if arguments.data is None else packed_records(arguments.data)
     records = sorted(source)
     figures, size = measure(records)
-    print(
-        f"{len(records):,} records, {size / 1e6:.1f} MB; zstd {library_version()} level {LEVEL}; one process;"
-    )
-    print(f"{platform.machine()}, Python {platform.python_version()}, best of {ROUNDS} rounds\n")
-    print("| figure | ours | floor | ratio |\n| --- | ---: | ---: | ---: |")
-    for figure in figures:
-        print(figure.row())
+    print(f"{len(records):,} records, {size / 1e6:.1f} MB, level {LEVEL}, one process, best of {ROUNDS}")
+    print(machine(), end="\n\n")
+    print(table(figures))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
-.PHONY: help setup demo test lint fix bench proto lock tools compat-cosign test-real
+.PHONY: help setup demo test lint fix bench canon proto lock tools compat-cosign test-real
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ lock: $(STAMP) ## Write requirements/ from pyproject.toml
 	@for set in "run:" "dev:--group dev"; do \
 	  $(BIN)/uv pip compile --quiet pyproject.toml --extra embedded $${set#*:} --generate-hashes --no-emit-index-url \
 	    --no-header --universal --python-version 3.11 --output-file requirements/$${set%%:*}.txt; done
+
+canon: $(STAMP) ## Hold the ways to canonical JSON against one another; RECORDS=count, NUMBERS=count
+	@STELLA_CANON_RECORDS=$(or $(RECORDS),2000000) STELLA_CANON_NUMBERS=$(or $(NUMBERS),1000000) \
+	  $(BIN)/python -m pytest -q -s tests/property/libs/common/canon tests/unit/libs/common/canon
 
 tools: ## Build the outside checkers that some tests need
 	@bash tools/install.sh

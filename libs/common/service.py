@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from libs.common import settings
+from libs.common import points, settings
 from libs.common.errors import ExportError
 from libs.common.log import configure
 
@@ -23,6 +23,7 @@ def run(service: str, kind: type[S], work: Callable[[S], Coroutine[Any, Any, Non
     try:
         configuration = settings.load(kind)
         configure(service, configuration.log_level)
+        points.arm(configuration.points_directory, service)
         asyncio.run(work(configuration))
     except ExportError as error:
         sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")

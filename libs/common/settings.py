@@ -93,3 +93,7 @@ class ServiceSettings:
     log_level: str = setting("`debug`, `info`, `warning` or `error`.", default="info")
     metrics_listen: str = setting("Address and port of the metrics page; empty: none.", default="")
     ready_file: str = setting("File to write the chosen gRPC address to, once ready.", default="")
+    points_directory: str = setting(
+        "Folder with orders of tests that disturb services at named points; empty: none.",
+        default="",
+    )

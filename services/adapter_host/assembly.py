@@ -12,6 +12,7 @@ from stellaops.export.work.v1.work_pb2 import AdaptSpec, ManifestHeader, ShardOu
 
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.errors import BlobCorrupt, TooLarge
+from libs.common.points import reached
 from services.adapter_host.adapters.base import About
 from services.adapter_host.ahead import ask_each
 from services.adapter_host.assemble import assemble
@@ -47,9 +48,13 @@ async def run_assembly(
     made = await asyncio.to_thread(assemble, tenant, about, spec, header, outputs)
     for text in made.texts:
         await blobs.put(tenant, text)
+    reached("adapter.texts_stored")
+    manifest = await blobs.put(tenant, made.manifest)
+    layout = await blobs.put(tenant, made.layout.SerializeToString(deterministic=True))
+    reached("adapter.layout_stored")
     return Assembled(
-        manifest=await blobs.put(tenant, made.manifest),
-        layout=await blobs.put(tenant, made.layout.SerializeToString(deterministic=True)),
+        manifest=manifest,
+        layout=layout,
         files=len(made.listed),
         bytes=sum(content.bytes for content in made.listed),
     )

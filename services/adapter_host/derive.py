@@ -15,6 +15,7 @@ from libs.common.blobs.store import Blobs
 from libs.common.canon.encode import encode
 from libs.common.digests import Digest, sha256_digest
 from libs.common.errors import BlobCorrupt, CodecUnavailable, Internal
+from libs.common.points import reached
 from libs.common.segments.frame import Frame, decompress, library_version, make_frame
 from services.adapter_host.adapters.base import Batch, Transform
 from services.adapter_host.evidence import Codec, Cut
@@ -97,8 +98,10 @@ class Derivation:
                 self._blobs.put(self._tenant, loaded.documents, loaded.kept.documents.stored_digest),
                 self._blobs.put(self._tenant, loaded.sources, loaded.kept.sources.stored_digest),
             )
+        reached("adapter.frames_stored")
         note = msgspec.json.encode(_note_of(None if loaded is None else loaded.kept))
         await self._blobs.note_put(self._tenant, self._note_name(cut), note)
+        reached("adapter.note_stored")
         return loaded
 
     async def load(self, outcome: Outcome) -> Loaded | None:

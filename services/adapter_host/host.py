@@ -14,6 +14,7 @@ from stellaops.export.work.v1.work_pb2 import Part, ShardOutput
 
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.bundle import layout
+from libs.common.points import reached
 from services.adapter_host.evidence import KeyRange
 from services.adapter_host.listed import ListedRange
 from services.adapter_host.orders import ShardOrder, Tally
@@ -43,8 +44,10 @@ async def run_shard(order: ShardOrder, ledger: Ledger, blobs: Blobs) -> ShardMad
                 parts += files
     output = ShardOutput(parts=parts).SerializeToString(deterministic=True)
     documents = [part for part in parts if part.role == layout.DOCUMENTS]
+    stored = await blobs.put(order.snapshot.tenant, output)
+    reached("adapter.output_stored")
     return ShardMade(
-        await blobs.put(order.snapshot.tenant, output),
+        stored,
         records=sum(part.records for part in documents),
         plain_bytes=sum(part.plain_bytes for part in documents),
         stored_bytes=sum(part.bytes for part in documents),

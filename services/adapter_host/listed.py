@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from stellaops.export.work.v1.work_pb2 import Part
 
 from libs.common.blobs.store import Blobs
+from libs.common.points import reached
 from libs.common.segments.cut import is_part_start
 from libs.common.segments.frame import Frame
 from services.adapter_host.ahead import SEGMENTS_AT_ONCE, ask_each, work_ahead
@@ -136,6 +137,7 @@ class ListedRange:
         await asyncio.gather(
             *(self._blobs.put(self._tenant, data, digest) for digest, data in arrived.frames.items())
         )
+        reached("adapter.frames_taken_over")
         return Loaded(_as_it_is(stored), documents, sources, batch)
 
     async def _bytes(self, frame: Frame, arrived: _Arrived) -> bytes:

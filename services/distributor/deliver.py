@@ -9,6 +9,7 @@ from libs.common.blobs.store import Blob, Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, Internal
+from libs.common.points import reached
 from services.distributor import targets
 from services.distributor.drivers.base import Bundle, Delivered, Driver
 from services.distributor.layouts import Layouts
@@ -49,6 +50,7 @@ class Deliveries:
     async def deliver(self, wanted: BundleOrder) -> Outcome | None:
         """Return what the target has now, or None where a later attempt of the run has begun."""
         begun = await self._begin(wanted)
+        reached("distributor.begun")
         if begun is None:
             return None
         if begun.outcome is not None:
@@ -65,7 +67,10 @@ class Deliveries:
             await self._layouts.get(wanted.tenant, wanted.layout.digest),
         )
         delivered = await driver.deliver(bundle, self._blobs)
-        return await self._succeed(wanted, begun, delivered)
+        reached("distributor.delivered")
+        outcome = await self._succeed(wanted, begun, delivered)
+        reached("distributor.committed")
+        return outcome
 
     async def _begin(self, wanted: BundleOrder) -> Target | None:
         order = wanted.order

@@ -11,6 +11,7 @@ from libs.common.blobs.store import Blob, Blobs
 from libs.common.bundle.tar import BLOCK, END, header
 from libs.common.digests import parse_digest, sha256_digest
 from libs.common.errors import BlobCorrupt, BlobMissing
+from libs.common.points import reached
 from services.distributor.content import FileContent, read
 from services.distributor.layouts import Layout, LayoutFile
 
@@ -52,6 +53,7 @@ async def measure_tar(blobs: Blobs, tenant: str, layout: Layout, layout_digest: 
         else:
             await _hash_file(blobs, tenant, step, tar)
     digest = f"sha256:{tar.hexdigest()}"
+    reached("distributor.measured")
     await blobs.note_put(tenant, note, json.dumps({"digest": digest}).encode("ascii"))
     return Blob(digest, layout.tar.size)
 

@@ -19,6 +19,7 @@ from libs.common.errors import DeadlineExceeded, Internal, Unavailable, catalogu
 from libs.common.http.answers import Refusal, Refused
 from libs.common.http.identity import bearer_token
 from libs.common.http.router import Call
+from libs.common.points import reached
 from libs.common.rpc.client import open_channel
 from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER, TRACE_HEADER
 from libs.common.rpc.status import CURE, error_info, silence
@@ -76,6 +77,7 @@ class Upstreams:
             answer: Message = await multicallable(request, metadata=metadata, timeout=self._request_seconds)
         except grpc.aio.AioRpcError as error:
             raise refused(error, service) from error
+        reached("gateway.answered")
         return answer
 
     def stream(

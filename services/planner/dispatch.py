@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping
 
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.points import reached
 from libs.common.tasks import is_told_to_end
 from services.planner.runs.events import Admitted, Granted
 from services.planner.runs.release import Limits, release
@@ -76,6 +77,8 @@ class Dispatcher:
                 if kept is not None:
                     admitted = Admitted(kept.run.attempt)
                     outcomes.append(await self._transitions.apply(connection, kept, admitted))
+        if outcomes:
+            reached("planner.admission_committed")
         for outcome in outcomes:
             await self._transitions.settle(outcome)
 
@@ -97,6 +100,7 @@ class Dispatcher:
                 return
             granted = Granted(shards.attempt, shards.released + count)
             outcome = await self._transitions.apply(connection, kept, granted)
+        reached("planner.grant_committed")
         await self._transitions.settle(outcome)
 
 

@@ -7,6 +7,7 @@ import logging
 
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.points import reached
 from libs.common.tasks import is_told_to_end
 from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
@@ -51,6 +52,7 @@ class Housekeeping:
     async def _let_go(self, held: HeldSnapshot) -> None:
         """Release a snapshot; done again after a crash in between, it changes nothing."""
         await self._ledger.release(Call(held.tenant), held.snapshot_id, held.run)
+        reached("planner.snapshot_released")
         async with self._database.tenant(held.tenant) as connection:
             await runs.let_go_of_snapshot(connection, held.tenant, held.run)
 

@@ -14,6 +14,7 @@ from libs.common.db import inbox
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
+from libs.common.points import reached
 from libs.common.rpc.identity import TRACE_HEADER, continue_trace, current_trace
 from services.planner.planning import Planning
 from services.planner.runs.events import AttemptEvent, Planned, WorkFailed
@@ -137,6 +138,8 @@ class Intake:
             if cut is not None and _waits_for_plan(kept, received):
                 await shards.replace(connection, tenant, run, cut)
             outcome = await self._transitions.apply(connection, kept, event)
+            reached("planner.transition_written")
+        reached("planner.transition_committed")
         await self._transitions.settle(outcome)
 
     async def _fail(self, received: Received, error: ExportError) -> None:

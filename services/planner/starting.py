@@ -9,6 +9,7 @@ from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, Unavailable, WrongState
 from libs.common.log import unit_of_work
+from libs.common.points import reached
 from libs.common.rpc.identity import current_trace
 from services.planner.missing import no_run
 from services.planner.preparing import Prepared, Preparing, Wish
@@ -64,6 +65,7 @@ class Starting:
         async with self._database.tenant(call.tenant) as connection:
             await holds.add(connection, call.tenant, run_id)
         prepared = await self._preparing.prepare(call, wish, profile, run_id, now)
+        reached("planner.snapshot_pinned")
         try:
             outcome = await self._begin(prepared, request)
         except ExportError as error:
@@ -73,6 +75,7 @@ class Starting:
         if outcome is None:
             await self._preparing.release(call, prepared.snapshot, prepared.facts.id)
             return await self._start(call, wish, request)
+        reached("planner.run_committed")
         await self._transitions.settle(outcome)
         return prepared.facts.id
 
@@ -105,6 +108,7 @@ class Starting:
             outcome = await self._transitions.apply(connection, kept, CancelAsked())
             if not outcome.changed:
                 raise _wrong_state(kept, "cancelled", "It has ended; there is nothing to stop.")
+        reached("planner.cancel_committed")
         await self._transitions.settle(outcome)
 
     async def retry(self, tenant: str, run_id: str, request: Request) -> None:
@@ -126,6 +130,7 @@ class Starting:
             if room:
                 event: Event = Admitted(outcome.kept.run.attempt)
                 outcomes.append(await self._transitions.apply(connection, outcome.kept, event))
+        reached("planner.retry_committed")
         for outcome in outcomes:
             await self._transitions.settle(outcome)
 

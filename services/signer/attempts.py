@@ -5,6 +5,7 @@ from __future__ import annotations
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
 from libs.common.errors import Internal, KeyUnusable
+from libs.common.points import reached
 from services.signer.keyring import Keyring
 from services.signer.keys import KeyVersion
 from services.signer.rotation import may_sign
@@ -37,6 +38,7 @@ class Attempts:
             version = await self._keyring.active(order.tenant)
             key = await self._keyring.open(version)
             signed = await sign(order, key, self._blobs, self._builder_id)
+            reached("signer.stored")
             found = await self._log(order, version, signed)
         if found is None:
             raise KeyUnusable(key=version.key.reference, reason="keys are being rotated all the time")

@@ -15,6 +15,7 @@ from libs.common.bus.subjects import RESULT_SIGN
 from libs.common.bus.worker import Delivery
 from libs.common.errors import ExportError, WorkGivenUp
 from libs.common.log import unit_of_work
+from libs.common.points import reached
 from libs.common.rpc.status import work_error
 from services.signer.attempts import Attempts
 from services.signer.sign import SignOrder
@@ -62,6 +63,7 @@ class SignIntake:
             _log, "signed", tenant=order.tenant, run=order.run, stage=STAGE, attempt=order.attempt
         ) as line:
             signature = await self._attempts.sign_once(order)
+            reached("signer.committed")
             line["key_hint"] = signature.key_hint
             line["bytes"] = order.manifest.size
         layout = BlobRef(digest=signature.layout.digest, bytes=signature.layout.size)

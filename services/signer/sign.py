@@ -29,6 +29,7 @@ from libs.common.bundle.sigstore import MessageSignature, SigstoreBundle, encode
 from libs.common.bundle.strict_json import MAX_JSON_BYTES, to_base64
 from libs.common.digests import sha256_digest
 from libs.common.errors import Internal, KeyUnusable, TooLarge
+from libs.common.points import reached
 from services.signer.providers.base import SigningKey
 from services.signer.statement import BadMaterial, Material, provenance
 
@@ -63,6 +64,7 @@ async def sign(order: SignOrder, key: SigningKey, blobs: Blobs, builder_id: str)
     # A manifest of the largest size takes seconds to read, in which the bus must hear that work goes on.
     unsigned, statement = await asyncio.to_thread(_checked, manifest_bytes, layout_bytes, order, builder_id)
     files = await asyncio.to_thread(proofs, manifest_bytes, statement, key)
+    reached("signer.signed")
     signed = BundleLayout(files=unsigned.files)
     for path, data in files.items():
         blob = await blobs.put(order.tenant, data)

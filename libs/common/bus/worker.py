@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,10 +14,16 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
+from opentelemetry.trace import SpanKind
+from prometheus_client import REGISTRY, CollectorRegistry
 
+from libs.common import trace
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import dead
 from libs.common.errors import Internal
+from libs.common.log import Line, note_failure, unit_of_work
+from libs.common.metrics import WorkMetrics
+from libs.common.points import reached
 from libs.common.tasks import is_told_to_end
 
 ACK_WAIT_SECONDS = 6.0  # a worker that died is replaced after this
@@ -63,6 +70,7 @@ class Worker:
         concurrency: int = 1,
         max_attempts: int = 5,
         max_deliveries: int | None = None,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._bus = bus
         self._stream = stream
@@ -73,6 +81,8 @@ class Worker:
         self._concurrency = concurrency
         self._max_attempts = max_attempts
         self._max_deliveries = max_deliveries
+        self._metrics = WorkMetrics(registry)
+        self._metrics.expect(durable)
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first, within the caller's patience."""
@@ -136,14 +146,37 @@ class Worker:
         )
         heartbeat = asyncio.create_task(self._keep_alive(message))
         try:
+            await self._work(message, delivery)
+        finally:
+            heartbeat.cancel()
+
+    async def _work(self, message: Msg, delivery: Delivery) -> None:
+        """Handle a message as one unit of work, in the trace that it carries."""
+        start = time.perf_counter()
+        parent = delivery.headers.get(trace.TRACE_HEADER, "")
+        with (
+            trace.span(f"{self._durable} work", SpanKind.CONSUMER, parent=parent),
+            unit_of_work(_log, "work", queue=self._durable, delivery=delivery.attempt) as line,
+        ):
+            try:
+                await self._handle_or_fail(message, delivery, line)
+            finally:
+                outcome = str(line.get("outcome", "ok"))
+                seconds = time.perf_counter() - start
+                self._metrics.taken(self._durable, outcome, seconds, again=delivery.attempt > 1)
+
+    async def _handle_or_fail(self, message: Msg, delivery: Delivery, line: Line) -> None:
+        try:
             self._check_hope(delivery)
             await self._handler(delivery)
+            reached("bus.handled")
+        except asyncio.CancelledError:
+            line["outcome"] = "cancelled"
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is answered for here
             await self._failed(message, delivery, error)
         else:
             await self._answer(message.ack())
-        finally:
-            heartbeat.cancel()
 
     def _is_hopeless(self, delivery: Delivery) -> bool:
         return self._max_deliveries is not None and delivery.attempt > self._max_deliveries
@@ -153,20 +186,20 @@ class Worker:
             raise Internal(part="the worker", reason="no process has come to the end of this work")
 
     async def _failed(self, message: Msg, delivery: Delivery, error: Exception) -> None:
-        fields = {"subject": delivery.subject, "attempt": delivery.attempt, "error": str(error)[:500]}
         if delivery.attempt < self._max_attempts and not self._is_hopeless(delivery):
-            _log.warning("work will be tried again", extra={"fields": fields}, exc_info=error)
+            note_failure(error, "retry")
             await self._answer(message.nak(delay=RETRY_DELAY_SECONDS * delivery.attempt))
             return
-        _log.error("work is given up", extra={"fields": fields}, exc_info=error)
+        note_failure(error, "given up")
         try:
             if self._give_up is not None:
                 await self._give_up(delivery, error)
             await self._bus.publish(dead(self._durable), delivery.payload, f"dead-{delivery.message_id}")
         except Exception as failure:  # noqa: BLE001 - the answer itself failed: keep the message
-            _log.warning("giving up is tried again", extra={"fields": fields}, exc_info=failure)
+            note_failure(failure, "retry")
             await self._answer(message.nak(delay=RETRY_DELAY_SECONDS))
             return
+        self._metrics.given_up(self._durable)
         await self._answer(message.term())
 
     async def _keep_alive(self, message: Msg) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.points import reached
 from libs.common.tasks import is_told_to_end
 
 BATCH = 200  # messages sent between two deletes
@@ -91,6 +92,7 @@ class OutboxRelay:
             for row in rows:
                 await self._bus.publish(row.subject, bytes(row.payload), row.message_id, row.headers)
             if rows:
+                reached("outbox.published")
                 await connection.execute(
                     text("DELETE FROM outbox WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
                 )

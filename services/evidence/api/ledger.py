@@ -13,6 +13,7 @@ from stellaops.export.v1.digests_pb2 import Codec
 
 from libs.common.errors import BadPageToken
 from libs.common.paging import page_position, page_size, page_token
+from libs.common.points import reached
 from libs.common.rpc.identity import current_caller
 from libs.common.segments.frame import library_version
 from services.evidence.api import contract
@@ -42,6 +43,7 @@ class Ledger(LedgerServiceServicer):
         """Pin the newest evidence."""
         kinds = [contract.kind_name(f"kinds[{index}]", kind) for index, kind in enumerate(request.kinds)]
         opened = await self._reader.open(current_caller().tenant, kinds, request.sources, request.holder)
+        reached("evidence.snapshot_opened")
         return ledger_pb2.Snapshot(
             id=opened.snapshot.id,
             sequence=opened.snapshot.sequence,

@@ -15,6 +15,7 @@ from pathlib import Path
 from libs.common.clock import Clock
 from libs.common.errors import InvalidField
 from libs.common.log import unit_of_work
+from libs.common.points import reached
 from libs.common.segments.merge import Change, Tally
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.importing.gather import Account, Gathering
@@ -95,6 +96,7 @@ class Importer:
             gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
             bridge = Bridge(self._pools.imports)
             await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
+            reached("evidence.gathered")
             _check_replacement(spec, account)
             return await self._merge(tenant, spec, gathering, account)
 
@@ -107,6 +109,8 @@ class Importer:
             outcome.sequence = await transaction.finish()
             entry = _entry(spec, outcome, account)
             await imports.add(transaction.connection, tenant, entry, transaction.moment)
+            reached("evidence.import_written")
+        reached("evidence.import_committed")
         return outcome
 
     async def _merge_all(

@@ -9,6 +9,7 @@ import msgspec
 
 from libs.common.blobs.store import Blobs
 from libs.common.errors import EvidenceCorrupt
+from libs.common.points import reached
 from libs.common.segments.cut import Record
 from libs.common.segments.frame import BadFrame
 from libs.common.segments.plain import BadLines
@@ -53,6 +54,7 @@ class Library:
         roles = (segment.documents, segment.sources, segment.ledger)
         digests = [frame.stored_digest for frame in roles]
         self._bridge.call(self._put(dict(zip(digests, framed.stored, strict=True))))
+        reached("evidence.frames_stored")
 
     async def _get(self, digests: list[str]) -> list[bytes]:
         return await asyncio.gather(*(self._blobs.get(self._tenant, digest) for digest in digests))

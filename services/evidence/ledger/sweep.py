@@ -10,6 +10,7 @@ from libs.common.blobs.store import Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.points import reached
 from services.evidence.store import datasets, locks, segments, snapshots
 
 UNHELD_LIFE = timedelta(hours=1)  # long enough to plan with a snapshot that nobody holds
@@ -61,4 +62,5 @@ class Sweeper:
             await datasets.forget(connection, tenant, floor)
             count, lost = await segments.forget(connection, tenant, floor, SEGMENTS_AT_ONCE)
             await asyncio.gather(*(self._blobs.delete(tenant, digest) for digest in lost))
+            reached("evidence.frames_deleted")
         return count

@@ -9,11 +9,14 @@ from urllib.parse import unquote
 import msgspec
 
 SCHEME = "pkg:"
-_START = b'"pkg:'
-_BEFORE_TEXT = (
-    b"[:,{"  # what a quote that opens a text follows in canonical JSON; one within a text follows `\\`
-)
-_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+# In canonical JSON a quote that opens a text follows one of `[:,{`, one within a text a backslash. The look
+# behind stands after the beginning, so that the search is for constant bytes.
+_BEGIN = rb'"pkg:(?<=[\[:,{]"pkg:)'
+_TEXT = re.compile(_BEGIN + rb'[^"\\]*(?:\\.[^"\\]*)*"')
+_ESCAPED = re.compile(_BEGIN + rb'[^"\\%]*[\\%]')
+# Type and namespace of a URL that spells both plainly, and a name that cannot be empty; both groups are empty
+# where only the whole text can tell.
+_HEAD = re.compile(_BEGIN + rb'(?:([a-z][a-z0-9.+-]*)/(?:([^"\\%@?#/]+)/)?[^"\\%@?#/])?')
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*")
 # Their namespace is the distribution, no part of the package's name.
 _DISTRIBUTION_TYPES = frozenset({"alpm", "apk", "deb", "qpkg", "rpm"})
@@ -51,12 +54,27 @@ TYPE_OF_ECOSYSTEM = {
 
 def purls_in(line: bytes) -> Iterator[str]:
     """Yield every package URL that a canonical document holds as a text of its own, percent-decoded."""
-    at = line.find(_START)
-    while at >= 0:
-        found = _TEXT.match(line, at) if line[at - 1] in _BEFORE_TEXT else None
-        if found is not None:
-            yield unquote(msgspec.json.decode(found[0], type=str))
-        at = line.find(_START, at + 1)
+    for found in _TEXT.findall(line):
+        text = msgspec.json.decode(found, type=str) if b"\\" in found else found[1:-1].decode("utf-8")
+        yield unquote(text) if "%" in text else text
+
+
+def holds_escaped(line: bytes) -> bool:
+    """Say whether a package URL is spelled otherwise in a canonical document than `purls_in` gives it."""
+    return _ESCAPED.search(line) is not None
+
+
+def ecosystems_in(line: bytes) -> set[str]:
+    """Return `ecosystems_of` of every package URL that a canonical document holds, joined."""
+    kinds: set[str] = set()
+    for head in set(_HEAD.findall(line)):
+        kind, namespace = head[0].decode("ascii"), head[1].decode("utf-8")
+        if not kind or (kind in _DISTRIBUTION_TYPES and not namespace):
+            return {kind for purl in purls_in(line) for kind in ecosystems_of(purl)}
+        kinds.add(kind)
+        if kind in _DISTRIBUTION_TYPES:
+            kinds.add(f"{kind}/{namespace}")
+    return kinds
 
 
 def forms(purl: str) -> tuple[str, str, str]:

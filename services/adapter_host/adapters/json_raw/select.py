@@ -6,6 +6,7 @@ taken. Comparisons are exact, and case counts: names of packages differ by case 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -21,20 +22,23 @@ from services.adapter_host.adapters.json_raw.facts import (
     NAMES,
     PACKAGES,
     TIMES,
+    Path,
     texts_at,
     values_at,
 )
-from services.adapter_host.adapters.json_raw.patterns import Patterns
+from services.adapter_host.adapters.json_raw.patterns import WILDCARD, Patterns
 from services.adapter_host.adapters.json_raw.purls import (
     SCHEME,
     TYPE_OF_ECOSYSTEM,
-    ecosystems_of,
+    ecosystems_in,
     forms,
+    holds_escaped,
     name_of,
     purl_of,
     purls_in,
     types_of,
 )
+from services.adapter_host.adapters.json_raw.reading import Reader, reader_of
 from services.adapter_host.adapters.json_raw.times import instant
 from services.adapter_host.selection import Selection
 
@@ -42,8 +46,6 @@ RULES = "json-raw-selection/1"  # changes with any change of what is selected: k
 SUFFIX = ":"  # `AlmaLinux` selects `AlmaLinux:9`
 
 _ECOSYSTEM = b'"ecosystem":'  # stands in every canonical document that states one
-
-_document = msgspec.json.Decoder().decode
 
 
 class _Source(msgspec.Struct):
@@ -56,28 +58,25 @@ _source = msgspec.json.Decoder(_Source).decode
 class Record:
     """One record as the rules see it; the document is read once, when a rule first asks."""
 
-    __slots__ = ("_document", "_source", "line")
+    __slots__ = ("_document", "_read", "_source", "line")
 
-    def __init__(self, line: bytes, source: bytes) -> None:
+    def __init__(self, line: bytes, source: bytes, read: Reader) -> None:
         self.line = line
         self._source = source
+        self._read = read
         self._document: Any = None
 
     @property
     def document(self) -> Any:
-        """The document."""
+        """The document, as far as the rules ask."""
         if self._document is None:
-            self._document = _document(self.line)
+            self._document = self._read(self.line)
         return self._document
 
     @property
     def key(self) -> str:
         """The key under which the ledger knows it."""
         return _source(self._source).key
-
-    def purls(self) -> list[str]:
-        """Return every package URL in it."""
-        return list(purls_in(self.line))
 
 
 Rule = Callable[[Record], bool]
@@ -86,18 +85,20 @@ Rule = Callable[[Record], bool]
 class Select:
     """Keeps the records that a selection takes."""
 
-    __slots__ = ("_rules", "digest")
+    __slots__ = ("_read", "_rules", "digest")
 
     def __init__(self, selection: Selection) -> None:
         self.digest: str = sha256_digest(encode(_normal_form(selection)))
-        self._rules = tuple(_rules(selection))
+        rules = list(_rules(selection))
+        self._rules = tuple(rule for rule, _ in rules)
+        self._read = reader_of({path for _, paths in rules for path in paths})
 
     def apply(self, batch: Batch) -> Batch:
         """Return the batch without the records that are not taken."""
         documents = batch.documents.split(b"\n")[:-1]
         sources = batch.sources.split(b"\n")[:-1]
         pairs = zip(documents, sources, strict=True)
-        kept = [pair for pair in pairs if self._takes(Record(*pair))]
+        kept = [pair for pair in pairs if self._takes(Record(*pair, self._read))]
         if len(kept) == len(documents):
             return batch
         return Batch(
@@ -125,17 +126,16 @@ def _text(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _rules(selection: Selection) -> list[Rule]:
-    rules: list[Rule] = []
+def _rules(selection: Selection) -> Iterator[tuple[Rule, tuple[Path, ...]]]:
+    """Yield each rule and where in a document it looks."""
     if selection.modified_since is not None or selection.modified_until is not None:
-        rules.append(_modified(selection.modified_since, selection.modified_until))
+        yield _modified(selection.modified_since, selection.modified_until), TIMES
     if selection.ids:
-        rules.append(_ids(selection.ids))
+        yield _ids(selection.ids), IDS
     if selection.ecosystems:
-        rules.append(_ecosystems(selection.ecosystems))
+        yield _ecosystems(selection.ecosystems), ECOSYSTEMS
     if selection.packages:
-        rules.append(_packages(selection.packages))
-    return rules
+        yield _packages(selection.packages), (*NAMES, *PACKAGES)
 
 
 def _ids(entries: tuple[str, ...]) -> Rule:
@@ -153,11 +153,16 @@ def _ecosystems(entries: tuple[str, ...]) -> Rule:
     names = frozenset(entries)
     prefixes = tuple(f"{entry}{SUFFIX}" for entry in sorted(names))
     types = names | {TYPE_OF_ECOSYSTEM[entry] for entry in names if entry in TYPE_OF_ECOSYSTEM}
+    # A document that states none of these is not read.
+    same = {name for name in TYPE_OF_ECOSYSTEM if not types.isdisjoint(types_of(name))}
+    stating = re.compile(
+        b"|".join(re.escape(_ECOSYSTEM + encode(name)[:-1]) for name in sorted(names | same))
+    )
 
     def rule(record: Record) -> bool:
-        if any(kind in types for purl in record.purls() for kind in ecosystems_of(purl)):
+        if not types.isdisjoint(ecosystems_in(record.line)):
             return True
-        if _ECOSYSTEM not in record.line:
+        if stating.search(record.line) is None:
             return False
         stated = texts_at(record.document, ECOSYSTEMS)
         return any(
@@ -171,11 +176,18 @@ def _ecosystems(entries: tuple[str, ...]) -> Rule:
 def _packages(entries: tuple[str, ...]) -> Rule:
     wanted = [unquote(entry) for entry in entries if entry.startswith(SCHEME)]
     purls = Patterns(wanted)
-    names = Patterns([entry for entry in entries if not entry.startswith(SCHEME)])
+    plain_names = [entry for entry in entries if not entry.startswith(SCHEME)]
+    names = Patterns(plain_names)
+    # Between the pieces of a name package URLs may have another sign than the ecosystem.
+    spelled = Patterns([re.sub("[:/]", WILDCARD, name) for name in plain_names])
+
+    def by_purl(line: bytes) -> bool:
+        if not (purls.may_match_in(line) or spelled.may_match_in(line) or holds_escaped(line)):
+            return False
+        return any(purls.match_any(forms(purl)) or _names_match(names, purl) for purl in purls_in(line))
 
     def rule(record: Record) -> bool:
-        found = record.purls()
-        if any(purls.match_any(forms(purl)) or _names_match(names, purl) for purl in found):
+        if by_purl(record.line):
             return True
         if wanted and _ECOSYSTEM in record.line and purls.match_any(_purls_of_packages(record.document)):
             return True

@@ -181,6 +181,19 @@ class BundleNotFound(NotFound):
     cure = "A bundle is there once its run is signed and distributed; see `stella export run show {name}`."
 
 
+class BundleRemoved(ExportError):
+    """There was a bundle, and retention has removed it."""
+
+    code = "ERR_EXPORT_BUNDLE_EXPIRED"
+    status = "NOT_FOUND"
+    http = 410
+    sentence = "The bundle of run `{run}` was removed at {time}: it was kept for as long as its profile says."
+    cure = (
+        "Start a new run of the profile (`stella export run show {run}` names it); `--retention-days` of "
+        "`stella export profile update` keeps bundles for longer."
+    )
+
+
 class BundleChanged(ExportError):
     """A download was begun from other bytes."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 
 from stellaops.export.v1 import distributions_pb2
 from stellaops.export.v1.distributions_pb2_grpc import add_DistributionServiceServicer_to_server
 
 from libs.common import clock, service
+from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
@@ -16,6 +18,8 @@ from libs.common.http.door import HttpDoor, Tls
 from libs.common.rpc.server import Server, serve
 from libs.common.rpc.tokens import TokenVerifier
 from services.distributor.api.distributions import Distributions
+from services.distributor.collect.collector import Collector, Wish
+from services.distributor.collect.schedule import Collections
 from services.distributor.config import DistributorSettings
 from services.distributor.deliver import Deliveries
 from services.distributor.downloads import Downloads
@@ -56,15 +60,22 @@ async def _run(configuration: DistributorSettings) -> None:
     )
     await door.start()
     server = Server(configuration)
-    add_DistributionServiceServicer_to_server(Distributions(database, downloads), server.grpc)
+    collections = Collections(Collector(database, blobs, Area(blobs)), _wish(configuration))
+    add_DistributionServiceServicer_to_server(Distributions(database, downloads, collections), server.grpc)
 
     workers = [intake.worker(name, configuration.distribute_concurrency).run() for name in installed]
     await serve(
         server,
         [distributions_pb2.DESCRIPTOR.services_by_name["DistributionService"].full_name],
         [database.check, bus.check],
-        [door.run(), *workers],
+        [door.run(), collections.run(timedelta(minutes=configuration.collect_minutes)), *workers],
         [door.stop, bus.close, database.close],
+    )
+
+
+def _wish(configuration: DistributorSettings) -> Wish:
+    return Wish(
+        timedelta(hours=configuration.collect_grace_hours), timedelta(days=configuration.collect_notes_days)
     )
 
 

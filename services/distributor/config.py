@@ -15,3 +15,18 @@ class DistributorSettings(ServiceSettings):
     distribute_concurrency: int = setting(
         "Deliveries at the same time, for each driver.", default=4, low=1, high=64
     )
+    collect_minutes: float = setting(
+        "Pause between two collections of blobs that nothing needs.", default=60.0, low=0.05, high=10_080.0
+    )
+    collect_grace_hours: float = setting(
+        "What was stored or used within this time is not collected; longer than any run takes.",
+        default=24.0,
+        low=2.0,
+        high=8_760.0,
+    )
+    collect_notes_days: float = setting(
+        "Notes of earlier work that nobody read for so long are collected.",
+        default=30.0,
+        low=2.0,
+        high=3_650.0,
+    )

@@ -13,7 +13,7 @@ from libs.common.points import reached
 from services.distributor import targets
 from services.distributor.drivers.base import Bundle, Delivered, Driver
 from services.distributor.layouts import Layouts
-from services.distributor.store import bundles, distributions
+from services.distributor.store import bundles, distributions, roots
 from services.distributor.store.bundles import StoredBundle
 from services.distributor.targets import Fault, Order, Outcome, Target
 
@@ -75,19 +75,26 @@ class Deliveries:
     async def _begin(self, wanted: BundleOrder) -> Target | None:
         order = wanted.order
         async with self._database.tenant(wanted.tenant) as connection:
+            # From the commit on collection keeps what the layout names; whether all of it is there is looked
+            # at after that.
+            await roots.share(connection, wanted.tenant)
             found = await distributions.find(connection, wanted.tenant, order.run, order.target, hold=True)
             if targets.is_late(found, order):
                 return None
             if targets.is_done(found, order):
                 return found
-            begun = targets.begin(found, order, self._clock())
+            begun = targets.begin(found, order, self._clock(), wanted.layout.digest)
             await distributions.save(connection, wanted.tenant, begun)
             return begun
 
-    async def _succeed(self, wanted: BundleOrder, begun: Target, delivered: Delivered) -> Outcome:
+    async def _succeed(self, wanted: BundleOrder, begun: Target, delivered: Delivered) -> Outcome | None:
         now = self._clock()
+        order = wanted.order
         outcome = Outcome(delivered.digest, delivered.size, delivered.reference)
         async with self._database.tenant(wanted.tenant) as connection:
+            found = await distributions.find(connection, wanted.tenant, order.run, order.target, hold=True)
+            if targets.is_late(found, order):
+                return None
             if delivered.tar is not None:
                 stored = StoredBundle(
                     wanted.order.run,

@@ -39,7 +39,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target of one run; `attempt` is that of the run, `attempts` counts deliveries begun here."""
+    """One target of one run; `attempt` is that of the run, `attempts` counts deliveries begun here.
+
+    `layout` is the digest of what the delivery relies on; once `removed`, nobody keeps that any more.
+    """
 
     run: str
     target: str
@@ -51,6 +54,8 @@ class Target:
     fault: Fault | None
     created: datetime
     updated: datetime
+    layout: str = ""
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,8 @@ class Order:
 
 
 def is_late(found: Target | None, order: Order) -> bool:
-    """Say whether a later attempt of the run has begun, so that nobody waits for this one."""
-    return found is not None and found.attempt > order.attempt
+    """Say whether nobody waits for this one: a later attempt has begun, or the run's bundle was removed."""
+    return found is not None and (found.removed or found.attempt > order.attempt)
 
 
 def is_done(found: Target | None, order: Order) -> bool:
@@ -73,11 +78,21 @@ def is_done(found: Target | None, order: Order) -> bool:
     return found is not None and found.attempt == order.attempt and found.state is State.SUCCEEDED
 
 
-def begin(found: Target | None, order: Order, now: datetime) -> Target:
-    """Return the target as it is while the order is carried out."""
+def begin(found: Target | None, order: Order, now: datetime, layout: str = "") -> Target:
+    """Return the target as it is while the order is carried out, from what `layout` names if anything."""
     if found is None:
         return Target(
-            order.run, order.target, order.driver, State.RUNNING, order.attempt, 1, None, None, now, now
+            order.run,
+            order.target,
+            order.driver,
+            State.RUNNING,
+            order.attempt,
+            1,
+            None,
+            None,
+            now,
+            now,
+            layout,
         )
     return replace(
         found,
@@ -88,6 +103,7 @@ def begin(found: Target | None, order: Order, now: datetime) -> Target:
         outcome=None,
         fault=None,
         updated=now,
+        layout=layout,
     )
 
 

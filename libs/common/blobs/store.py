@@ -8,18 +8,27 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from libs.common import clock
 from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
 from libs.common.names import TENANT
 
 STREAM_CHUNK_BYTES = 1 << 20  # what one read of a stream holds in memory
+# Collection leaves what was used lately. To write each use down would cost a write a use, so what was used
+# within this time is not written down again; grace periods are longer (docs/adr/0014).
+RENEW_AFTER = timedelta(hours=1)
+RENEW_NOTE_AFTER = timedelta(days=1)  # notes live for weeks
+LOOKS_AT_ONCE = 32  # a bucket answers that many beside each other
+# Folders of a tenant.
+BLOBS, NOTES, USES = "sha256", "notes", "uses"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -35,26 +44,29 @@ class Blobs:
     """Puts, gets and streams blobs by digest; a blob is immutable, so "exists" is enough to skip work.
 
     Keys are `<area>/<tenant>/sha256/<2 digits>/<62 digits>`; notes (`note_put`, `note_get`) are small values
-    under a name that is itself a digest of what they were computed from, so they too never change. A store
-    that does not answer, is full or refuses is `Unavailable`: what was asked may go better next time.
+    under a name that is itself a digest of what they were computed from, so they too never change. Whoever
+    asks whether a blob exists will rely on it, so the question makes it young again for collection: in a
+    directory the file itself, in a bucket an empty object beside it, since nothing there can be touched.
+    A store that does not answer, is full or refuses is `Unavailable`: what was asked may go better next time.
     """
 
-    def __init__(self, url: str, area: str) -> None:
+    def __init__(self, url: str, area: str, now: clock.Clock = clock.now) -> None:
         """Open the store; a `file://` directory is made when missing. `area` keeps services apart."""
-        self._area = area
+        self.area = area
+        self._now = now
         self._root: Path | None = None
         if url.startswith("file://"):
             self._root = Path(url.removeprefix("file://"))
             self._root.mkdir(parents=True, exist_ok=True)
-            self._store: ObjectStore = LocalStore(self._root)
+            self.store: ObjectStore = LocalStore(self._root)
         else:
-            self._store = from_url(url)
+            self.store = from_url(url)
 
-    def _key(self, tenant: str, digest: str) -> str:
+    def _key(self, tenant: str, digest: str, folder: str = BLOBS) -> str:
         # Digests come in messages: one that is none must not lead to another place, such as another tenant's.
         if not TENANT.fullmatch(tenant) or not _DIGEST.fullmatch(digest):
             raise ValueError(f"not a blob name: {tenant!r} {digest!r}")
-        return f"{self._area}/{tenant}/sha256/{digest[7:9]}/{digest[9:]}"
+        return f"{self.area}/{tenant}/{folder}/{digest[7:9]}/{digest[9:]}"
 
     def local_path(self, tenant: str, digest: str) -> Path | None:
         """Return the blob's file where the store is a directory."""
@@ -69,31 +81,78 @@ class Blobs:
         return Blob(digest, len(data))
 
     async def _put(self, key: str, data: bytes) -> None:
-        with _answering():
+        with answering():
             if self._root is not None:
                 await asyncio.to_thread(_write_durably, self._root / key, data)
                 return
             with contextlib.suppress(AlreadyExistsError):
-                await obstore.put_async(self._store, key, data, mode="create")
+                await obstore.put_async(self.store, key, data, mode="create")
 
     async def exists(self, tenant: str, digest: str) -> bool:
-        """Say whether the blob is there."""
-        return await self.size(tenant, digest) is not None
+        """Say whether the blob is there; one that is counts as used now."""
+        key = self._key(tenant, digest)
+        with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            if self._root is not None:
+                self._use_file(key)
+                return True
+            found = await obstore.head_async(self.store, key)
+            if self._is_old(found["last_modified"], RENEW_AFTER):
+                await self._write_use(self._key(tenant, digest, USES))
+            return True
+        return False
+
+    async def first_missing(self, tenant: str, digests: Sequence[str]) -> str | None:
+        """Return one of many blobs that is not there, or None; those that are there count as used now."""
+        keys = {digest: self._key(tenant, digest) for digest in digests}
+        with answering():
+            if self._root is not None:
+                return await asyncio.to_thread(self._first_missing_file, keys)
+            names = list(keys)
+            for start in range(0, len(names), LOOKS_AT_ONCE):
+                some = names[start : start + LOOKS_AT_ONCE]
+                found = await asyncio.gather(*(self.exists(tenant, digest) for digest in some))
+                if not all(found):
+                    return some[found.index(False)]
+        return None
+
+    def _first_missing_file(self, keys: Mapping[str, str]) -> str | None:
+        for digest, key in keys.items():
+            try:
+                self._use_file(key)
+            except FileNotFoundError:
+                return digest
+        return None
+
+    def _use_file(self, key: str) -> None:
+        assert self._root is not None  # asked by the caller
+        path = self._root / key
+        if self._is_old(datetime.fromtimestamp(path.stat().st_mtime, UTC), RENEW_AFTER):
+            os.utime(path)
+
+    async def _write_use(self, key: str) -> None:
+        with contextlib.suppress(NotFoundError):
+            used = await obstore.head_async(self.store, key)
+            if not self._is_old(used["last_modified"], RENEW_AFTER):
+                return
+        await obstore.put_async(self.store, key, b"")
+
+    def _is_old(self, modified: datetime, age: timedelta) -> bool:
+        return self._now() - modified > age
 
     async def size(self, tenant: str, digest: str) -> int | None:
         """Return the blob's length, or None where it is missing."""
         key = self._key(tenant, digest)
-        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+        with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
             if self._root is not None:
                 return (self._root / key).stat().st_size
-            return (await obstore.head_async(self._store, key))["size"]
+            return (await obstore.head_async(self.store, key))["size"]
         return None
 
     async def get(self, tenant: str, digest: str) -> bytes:
         """Return the whole blob, checked against its digest."""
         key = self._key(tenant, digest)
-        with _answering(digest):
-            result = await obstore.get_async(self._store, key)
+        with answering(digest):
+            result = await obstore.get_async(self.store, key)
             data = bytes(await result.bytes_async())
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt(digest=digest)
@@ -105,8 +164,8 @@ class Blobs:
         end = start + length
         while start < end:
             size = min(STREAM_CHUNK_BYTES, end - start)
-            with _answering(digest):
-                chunk = bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
+            with answering(digest):
+                chunk = bytes(await obstore.get_range_async(self.store, key, start=start, length=size))
             if len(chunk) != size:
                 raise BlobCorrupt(digest=digest)
             yield chunk
@@ -115,27 +174,33 @@ class Blobs:
     async def delete(self, tenant: str, digest: str) -> None:
         """Remove the blob; one that is not there is fine."""
         key = self._key(tenant, digest)
-        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
-            await obstore.delete_async(self._store, key)
+        with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            await obstore.delete_async(self.store, key)
 
     async def note_put(self, tenant: str, name: str, value: bytes) -> None:
         """Remember a small value under the digest of what it was computed from."""
-        await self._put(self._note_key(tenant, name), value)
+        await self._put(self._key(tenant, name, NOTES), value)
 
     async def note_get(self, tenant: str, name: str) -> bytes | None:
         """Return a remembered value, or None."""
-        key = self._note_key(tenant, name)
-        with _answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
-            result = await obstore.get_async(self._store, key)
-            return bytes(await result.bytes_async())
+        key = self._key(tenant, name, NOTES)
+        with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
+            result = await obstore.get_async(self.store, key)
+            value = bytes(await result.bytes_async())
+            if self._is_old(result.meta["last_modified"], RENEW_NOTE_AFTER):
+                await self._renew_note(key, value)
+            return value
         return None
 
-    def _note_key(self, tenant: str, name: str) -> str:
-        return self._key(tenant, name).replace("/sha256/", "/notes/", 1)
+    async def _renew_note(self, key: str, value: bytes) -> None:
+        if self._root is not None:
+            os.utime(self._root / key)
+        else:
+            await obstore.put_async(self.store, key, value)
 
 
 @contextlib.contextmanager
-def _answering(digest: str = "") -> Iterator[None]:
+def answering(digest: str = "") -> Iterator[None]:
     """Turn the store's own errors into those of the catalogue; `digest` names a blob that should be there."""
     try:
         yield

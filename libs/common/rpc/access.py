@@ -57,6 +57,7 @@ REQUIRED: MappingProxyType[str, str] = MappingProxyType(
         f"/{_PUBLIC}.DistributionService/GetDistribution": READ,
         f"/{_PUBLIC}.DistributionService/ListBundleFiles": READ,
         f"/{_PUBLIC}.DistributionService/Download": DOWNLOAD,
+        f"/{_PUBLIC}.DistributionService/CollectBlobs": ADMIN,
         f"/{_EVIDENCE}.LedgerService/OpenSnapshot": SERVICE,
         f"/{_EVIDENCE}.LedgerService/ReleaseSnapshot": SERVICE,
         f"/{_EVIDENCE}.LedgerService/ListSegments": SERVICE,

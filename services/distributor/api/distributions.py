@@ -13,6 +13,8 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from stellaops.export.v1.distributions_pb2 import (
     BundleFile,
+    CollectBlobsRequest,
+    CollectBlobsResponse,
     Distribution,
     DownloadChunk,
     DownloadRequest,
@@ -27,10 +29,11 @@ from stellaops.export.v1.runs_pb2 import Run, RunError
 
 from libs.common.db.engine import Database
 from libs.common.errors import BadPageToken, NotFound, TenantDenied
-from libs.common.names import distribution_name, parse
+from libs.common.names import distribution_name, parse, tenant_name
 from libs.common.paging import page_position, page_size, page_token
 from libs.common.rpc.identity import current_caller
 from services.distributor.api.download import chunks, own_run
+from services.distributor.collect.schedule import Collections
 from services.distributor.downloads import Downloads
 from services.distributor.store import distributions
 from services.distributor.targets import State, Target
@@ -54,10 +57,11 @@ _STATES = MappingProxyType(
 class Distributions(DistributionServiceServicer):
     """Deliveries and bundles of the caller's tenant; scopes stand in libs/common/rpc/access.py."""
 
-    def __init__(self, database: Database, downloads: Downloads) -> None:
-        """Take database and downloads."""
+    def __init__(self, database: Database, downloads: Downloads, collections: Collections) -> None:
+        """Take database, downloads and collection."""
         self._database = database
         self._downloads = downloads
+        self._collections = collections
 
     async def ListDistributions(
         self, request: ListDistributionsRequest, context: _Context
@@ -108,6 +112,24 @@ class Distributions(DistributionServiceServicer):
         """Stream the whole tar or one file from an offset."""
         async for chunk in chunks(self._downloads, request, current_caller().tenant):
             yield chunk
+
+    async def CollectBlobs(self, request: CollectBlobsRequest, context: _Context) -> CollectBlobsResponse:
+        """Collect the tenant's blobs, or say what would go."""
+        tenant = current_caller().tenant
+        _list_parent(request.parent or tenant_name(tenant), tenant)
+        grace = request.grace_seconds if request.HasField("grace_seconds") else None
+        tally = await self._collections.now(tenant, grace, is_trial=request.validate_only)
+        return CollectBlobsResponse(
+            examined=tally.examined,
+            live=tally.live,
+            young=tally.young,
+            collected=tally.collected,
+            collected_bytes=tally.collected_bytes,
+            notes=tally.notes,
+            remains=tally.remains,
+            digests=tally.digests,
+            complete=tally.complete,
+        )
 
 
 def _list_parent(parent: str, tenant: str) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.errors import BundleNotFound, BundleNotReady
+from libs.common.errors import BundleNotFound, BundleNotReady, BundleRemoved
 
 _SHOWN_CHARACTERS = 80  # so much of a hostile run id stands in an error
 
@@ -40,6 +40,7 @@ async def get(connection: AsyncConnection, tenant: str, run: str) -> StoredBundl
     rows = await connection.execute(
         text(
             "SELECT b.attempt, b.export_id, b.manifest_digest, b.layout_digest, b.tar_digest, b.tar_bytes, "
+            "b.removed_at, "
             "EXISTS (SELECT 1 FROM export_distributions d WHERE d.tenant = :tenant AND d.run = :run) "
             "AS known "
             "FROM (VALUES (1)) AS one LEFT JOIN export_bundles b ON b.tenant = :tenant AND b.run = :run"
@@ -47,6 +48,8 @@ async def get(connection: AsyncConnection, tenant: str, run: str) -> StoredBundl
         {"tenant": tenant, "run": run},
     )
     row = rows.one()
+    if row.removed_at is not None:
+        raise BundleRemoved(run=run, time=row.removed_at.astimezone(UTC).isoformat(timespec="seconds"))
     if row.tar_digest is not None:
         return StoredBundle(
             run,

@@ -11,7 +11,7 @@ from services.distributor.targets import Fault, Outcome, State, Target
 
 _COLUMNS = (
     "run, target, driver, state, attempt, attempts, digest, bytes, reference, "
-    "error_code, error_message, error_cure, created_at, updated_at"
+    "error_code, error_message, error_cure, created_at, updated_at, layout_digest"
 )
 
 
@@ -22,7 +22,7 @@ async def find(
     suffix = " FOR UPDATE" if hold else ""
     rows = await connection.execute(
         text(
-            f"SELECT {_COLUMNS} FROM export_distributions "  # noqa: S608 - constants alone
+            f"SELECT {_COLUMNS}, removed_at FROM export_distributions "  # noqa: S608 - constants alone
             f"WHERE tenant = :tenant AND run = :run AND target = :target{suffix}"
         ),
         {"tenant": tenant, "run": run, "target": target},
@@ -39,12 +39,14 @@ async def save(connection: AsyncConnection, tenant: str, target: Target) -> None
         text(
             f"INSERT INTO export_distributions AS old (tenant, {_COLUMNS}) VALUES (:tenant, :run, :target, "  # noqa: S608 - constants alone
             ":driver, :state, :attempt, :attempts, :digest, :bytes, :reference, :error_code, :error_message, "
-            ":error_cure, :created_at, :updated_at) ON CONFLICT (tenant, run, target) DO UPDATE SET "
+            ":error_cure, :created_at, :updated_at, :layout_digest) "
+            "ON CONFLICT (tenant, run, target) DO UPDATE SET "
             "driver = EXCLUDED.driver, state = EXCLUDED.state, attempt = EXCLUDED.attempt, "
             "attempts = EXCLUDED.attempts, digest = EXCLUDED.digest, bytes = EXCLUDED.bytes, "
             "reference = EXCLUDED.reference, error_code = EXCLUDED.error_code, "
             "error_message = EXCLUDED.error_message, error_cure = EXCLUDED.error_cure, "
-            "updated_at = EXCLUDED.updated_at WHERE old.attempt <= EXCLUDED.attempt"
+            "updated_at = EXCLUDED.updated_at, layout_digest = EXCLUDED.layout_digest "
+            "WHERE old.attempt <= EXCLUDED.attempt"
         ),
         {
             "tenant": tenant,
@@ -62,6 +64,7 @@ async def save(connection: AsyncConnection, tenant: str, target: Target) -> None
             "error_cure": fault.cure,
             "created_at": target.created,
             "updated_at": target.updated,
+            "layout_digest": target.layout,
         },
     )
 
@@ -84,7 +87,7 @@ async def page(
         values |= {"after_time": after[0], "after_run": after[1], "after_target": after[2]}
     rows = await connection.execute(
         text(
-            f"SELECT {_COLUMNS} FROM export_distributions WHERE {' AND '.join(conditions)} "  # noqa: S608 - constants alone
+            f"SELECT {_COLUMNS}, removed_at FROM export_distributions WHERE {' AND '.join(conditions)} "  # noqa: S608 - constants alone
             "ORDER BY created_at DESC, run DESC, target DESC LIMIT :limit"
         ),
         values,
@@ -105,4 +108,6 @@ def _target(row: Row[tuple[object, ...]]) -> Target:
         Fault(row.error_code, row.error_message, row.error_cure) if state is State.FAILED else None,
         row.created_at,
         row.updated_at,
+        row.layout_digest,
+        row.removed_at is not None,
     )

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import pytest
 from stellaops.export.v1 import distributions_pb2_grpc
 
 from libs.common import clock
+from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
 from libs.common.http.door import HttpDoor
@@ -25,6 +27,8 @@ from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
 from libs.common.settings import ServiceSettings
 from services.distributor.__main__ import drivers
 from services.distributor.api.distributions import Distributions
+from services.distributor.collect.collector import Collector, Wish
+from services.distributor.collect.schedule import Collections
 from services.distributor.deliver import Deliveries
 from services.distributor.downloads import Downloads
 from services.distributor.files import application
@@ -41,6 +45,7 @@ if TYPE_CHECKING:  # the asynchronous form of a stub is a type alone
 else:
     Rpc = distributions_pb2_grpc.DistributionServiceStub
 
+WISH = Wish(timedelta(hours=24), timedelta(days=30))
 _NUMBERS = itertools.count(1)
 
 
@@ -62,6 +67,7 @@ class Stock:
     layouts: Layouts
     deliveries: Deliveries
     downloads: Downloads
+    collections: Collections
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ def stock(distributor_database: Database, tmp_path: Path) -> Stock:
         layouts,
         Deliveries(distributor_database, blobs, layouts, drivers(), clock.now),
         Downloads(distributor_database, blobs, layouts),
+        Collections(Collector(distributor_database, blobs, Area(blobs)), WISH),
     )
 
 
@@ -136,7 +143,7 @@ async def rpc(stock: Stock, tmp_path: Path) -> AsyncIterator[Rpc]:
         ServiceSettings(blobs_url="", jwks_file=str(tmp_path / "jwks"), token_issuer="https://issuer.test")
     )
     distributions_pb2_grpc.add_DistributionServiceServicer_to_server(
-        Distributions(stock.database, stock.downloads), server.grpc
+        Distributions(stock.database, stock.downloads, stock.collections), server.grpc
     )
     address = await server.start(["stellaops.export.v1.DistributionService"])
     async with grpc.aio.insecure_channel(address) as channel:

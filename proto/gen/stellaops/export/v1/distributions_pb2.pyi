@@ -355,3 +355,95 @@ class DownloadChunk(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownloadChunk: _TypeAlias = DownloadChunk  # noqa: Y015
+
+@_typing.final
+class CollectBlobsRequest(_message.Message):
+    """Asks for a collection now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    GRACE_SECONDS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`tenants/{tenant}`; over REST it comes from the token."""
+    grace_seconds: _builtins.int
+    """Leave what was stored or used within so many seconds; absent means the setting. With 0, runs under way may fail and
+    have to be tried again.
+    """
+    validate_only: _builtins.bool
+    """Remove nothing, and say what would be removed."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        grace_seconds: _builtins.int | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_grace_seconds", b"_grace_seconds", "grace_seconds", b"grace_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_grace_seconds", b"_grace_seconds", "grace_seconds", b"grace_seconds", "parent", b"parent", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__grace_seconds: _TypeAlias = _typing.Literal["grace_seconds"]  # noqa: Y015
+    _WhichOneofArgType__grace_seconds: _TypeAlias = _typing.Literal["_grace_seconds", b"_grace_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__grace_seconds) -> _WhichOneofReturnType__grace_seconds | None: ...
+
+Global___CollectBlobsRequest: _TypeAlias = CollectBlobsRequest  # noqa: Y015
+
+@_typing.final
+class CollectBlobsResponse(_message.Message):
+    """What a collection did, or would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXAMINED_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
+    YOUNG_FIELD_NUMBER: _builtins.int
+    COLLECTED_FIELD_NUMBER: _builtins.int
+    COLLECTED_BYTES_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    REMAINS_FIELD_NUMBER: _builtins.int
+    DIGESTS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    examined: _builtins.int
+    """Blobs that were looked at."""
+    live: _builtins.int
+    """Those that a bundle needs."""
+    young: _builtins.int
+    """Those that nothing needs, and that are too young to go."""
+    collected: _builtins.int
+    """Those that went."""
+    collected_bytes: _builtins.int
+    """Their bytes."""
+    notes: _builtins.int
+    """Notes of earlier work that went, since nobody used them for long."""
+    remains: _builtins.int
+    """Remains of writes that were cut off, which went."""
+    complete: _builtins.bool
+    """Everything was looked at; if not, the time of a call was too short, and the next call or the work in the background
+    goes on.
+    """
+    @_builtins.property
+    def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Digests of the first 1,000 blobs that went."""
+
+    def __init__(
+        self,
+        *,
+        examined: _builtins.int = ...,
+        live: _builtins.int = ...,
+        young: _builtins.int = ...,
+        collected: _builtins.int = ...,
+        collected_bytes: _builtins.int = ...,
+        notes: _builtins.int = ...,
+        remains: _builtins.int = ...,
+        digests: _abc.Iterable[_builtins.str] | None = ...,
+        complete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collected", b"collected", "collected_bytes", b"collected_bytes", "complete", b"complete", "digests", b"digests", "examined", b"examined", "live", b"live", "notes", b"notes", "remains", b"remains", "young", b"young"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectBlobsResponse: _TypeAlias = CollectBlobsResponse  # noqa: Y015

@@ -55,6 +55,11 @@ class DistributionServiceStub:
                 request_serializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadRequest.SerializeToString,
                 response_deserializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadChunk.FromString,
                 _registered_method=True)
+        self.CollectBlobs = channel.unary_unary(
+                '/stellaops.export.v1.DistributionService/CollectBlobs',
+                request_serializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsRequest.SerializeToString,
+                response_deserializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsResponse.FromString,
+                _registered_method=True)
 
 
 class DistributionServiceServicer:
@@ -89,6 +94,13 @@ class DistributionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CollectBlobs(self, request, context):
+        """Removes stored bytes that no bundle needs, as is done again and again by itself; or says what it would remove.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DistributionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_DistributionServiceServicer_to_server(servicer, server):
                     servicer.Download,
                     request_deserializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadRequest.FromString,
                     response_serializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadChunk.SerializeToString,
+            ),
+            'CollectBlobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CollectBlobs,
+                    request_deserializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsRequest.FromString,
+                    response_serializer=stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class DistributionService:
             '/stellaops.export.v1.DistributionService/Download',
             stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadRequest.SerializeToString,
             stellaops_dot_export_dot_v1_dot_distributions__pb2.DownloadChunk.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectBlobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/stellaops.export.v1.DistributionService/CollectBlobs',
+            stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsRequest.SerializeToString,
+            stellaops_dot_export_dot_v1_dot_distributions__pb2.CollectBlobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

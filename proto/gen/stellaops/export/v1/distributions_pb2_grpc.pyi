@@ -41,6 +41,8 @@ class DistributionServiceStub:
     """Lists the files of a run's bundle, by path."""
     Download: _grpc.UnaryStreamMultiCallable[_distributions_pb2.DownloadRequest, _distributions_pb2.DownloadChunk]
     """Streams a bundle's tar, or one file of it, from an offset."""
+    CollectBlobs: _grpc.UnaryUnaryMultiCallable[_distributions_pb2.CollectBlobsRequest, _distributions_pb2.CollectBlobsResponse]
+    """Removes stored bytes that no bundle needs, as is done again and again by itself; or says what it would remove."""
 
 @_typing.type_check_only
 class DistributionServiceAsyncStub(DistributionServiceStub):
@@ -55,6 +57,8 @@ class DistributionServiceAsyncStub(DistributionServiceStub):
     """Lists the files of a run's bundle, by path."""
     Download: _aio.UnaryStreamMultiCallable[_distributions_pb2.DownloadRequest, _distributions_pb2.DownloadChunk]  # type: ignore[assignment]
     """Streams a bundle's tar, or one file of it, from an offset."""
+    CollectBlobs: _aio.UnaryUnaryMultiCallable[_distributions_pb2.CollectBlobsRequest, _distributions_pb2.CollectBlobsResponse]  # type: ignore[assignment]
+    """Removes stored bytes that no bundle needs, as is done again and again by itself; or says what it would remove."""
 
 class DistributionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows deliveries and streams bundles."""
@@ -90,5 +94,13 @@ class DistributionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_distributions_pb2.DownloadChunk], _abc.AsyncIterator[_distributions_pb2.DownloadChunk]]:
         """Streams a bundle's tar, or one file of it, from an offset."""
+
+    @_abc_1.abstractmethod
+    def CollectBlobs(
+        self,
+        request: _distributions_pb2.CollectBlobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_distributions_pb2.CollectBlobsResponse, _abc.Awaitable[_distributions_pb2.CollectBlobsResponse]]:
+        """Removes stored bytes that no bundle needs, as is done again and again by itself; or says what it would remove."""
 
 def add_DistributionServiceServicer_to_server(servicer: DistributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,65 @@
+"""Collects the blobs of every tenant, again and again, beside everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import asdict, replace
+from datetime import timedelta
+
+from libs.common.errors import ExportError, Unavailable
+from libs.common.log import unit_of_work
+from libs.common.tasks import is_told_to_end
+from services.distributor.collect.collector import Collector, Tally, Wish
+
+MOST_SECONDS = 20.0  # a caller waits for its answer; what is left is for the next call
+
+_log = logging.getLogger(__name__)
+
+
+class Collections:
+    """Collects again and again, and on request; the log has a line for each collection."""
+
+    def __init__(self, collector: Collector, wish: Wish) -> None:
+        """Take what collects, and how it does where nobody asks otherwise."""
+        self._collector = collector
+        self._wish = wish
+
+    async def run(self, pause: timedelta) -> None:
+        """Collect every tenant after each pause, until cancelled; what is away only delays.
+
+        The first pause comes first: deliveries that waited for this process begin in it.
+        """
+        while not is_told_to_end():
+            await asyncio.sleep(pause.total_seconds())
+            try:
+                for tenant in await self._collector.tenants():
+                    await self._collect(tenant)
+            except ExportError as error:
+                _log.warning("collection waits", extra={"fields": {"error": str(error)}})
+
+    async def _collect(self, tenant: str) -> None:
+        """Collect one tenant; a fault there keeps nobody from the others."""
+        with contextlib.suppress(ExportError):  # its line is in the log
+            await self._one(tenant, self._wish)
+
+    async def now(self, tenant: str, grace_seconds: int | None, *, is_trial: bool) -> Tally:
+        """Collect one tenant within the time that a call has; an absent grace means the usual one."""
+        grace = self._wish.grace if grace_seconds is None else timedelta(seconds=grace_seconds)
+        wish = replace(self._wish, grace=grace, is_trial=is_trial, most_seconds=MOST_SECONDS)
+        tally = await self._one(tenant, wish)
+        if tally is None:
+            raise Unavailable(dependency="collection", reason="another one of this tenant is at work")
+        return tally
+
+    async def _one(self, tenant: str, wish: Wish) -> Tally | None:
+        """Collect one tenant; None where another process is at it."""
+        fields = {"tenant": tenant, "stage": "collect", "is_trial": wish.is_trial}
+        with unit_of_work(_log, "collected", **fields) as line:
+            tally = await self._collector.collect(tenant, wish)
+            if tally is None:
+                line["outcome"] = "another is at it"
+                return None
+            line.update({name: value for name, value in asdict(tally).items() if name != "digests"})
+            return tally

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cli.stella.failures import CommandFailed
+from cli.stella.show.machine import escaped
 from cli.stella.show.text import printable
 
 
@@ -39,4 +40,4 @@ def for_machines(failure: CommandFailed) -> str:
         document["excerpt"] = failure.excerpt
     if failure.trace_id:
         document["traceId"] = failure.trace_id
-    return json.dumps({"error": document}, ensure_ascii=False) + "\n"
+    return escaped(json.dumps({"error": document}, ensure_ascii=False)) + "\n"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
 
 from stellaops.export.bundle.v1.index_pb2 import Index, IndexPart
 from stellaops.export.bundle.v1.manifest_pb2 import ManifestContent
@@ -12,11 +16,16 @@ from libs.common.bundle.checks import Check, Outcome, compared, failed, not_run,
 from libs.common.bundle.faults import BadBundle, BadForm
 from libs.common.bundle.json_form import from_json
 from libs.common.bundle.reading import BundleSource, HashingReader, read_whole
-from libs.common.bundle.records import ExpectedFrame, LineTally, SourceTally, read_frames
+from libs.common.bundle.records import ExpectedFrame, LineTally, SourceTally, misplaced, read_frames
 from libs.common.bundle.strict_json import MAX_JSON_BYTES
 from libs.common.digests import sha256_digest
 
 BUNDLE = "bundle"
+# Parts are read at once in so many threads, each with a segment in memory; hashing and unpacking let go of
+# the interpreter, the rest does not, so that more would gain little.
+THREADS = min(4, os.cpu_count() or 1)
+# What nobody vouches for is hashed and no more: unpacked, a few bytes can stand for days of work.
+UNSIGNED = "nothing is unpacked or read further, because no trusted key has signed the manifest"
 
 
 class ContentChecks:
@@ -31,13 +40,22 @@ class ContentChecks:
         self._present = present
         self._done: set[str] = set()
 
+    def unsigned(self) -> Iterator[Check]:
+        """Yield the checks for which no file is unpacked: presence, and what is stored of each."""
+        yield from self._presence()
+        for path, content in self._listed.items():
+            if path in self._present:
+                yield from self._file(content)
+        yield not_run("segments", BUNDLE, UNSIGNED)
+
     def all(self) -> Iterator[Check]:
         """Yield every check: presence, then kind by kind indexes and parts, then the other files."""
         yield from self._presence()
-        for kind in layout.RECORD_FOLDERS:
-            path = layout.index_path(kind)
-            if path in self._listed and path in self._present:
-                yield from self._kind(kind, self._listed[path])
+        with ThreadPoolExecutor(THREADS) as executor:
+            for kind in layout.RECORD_FOLDERS:
+                path = layout.index_path(kind)
+                if path in self._listed and path in self._present:
+                    yield from self._kind(kind, self._listed[path], executor)
         for path, content in self._listed.items():
             if path in self._done or path not in self._present:
                 continue
@@ -57,15 +75,30 @@ class ContentChecks:
         if not missing and not surplus:
             yield passed("complete", BUNDLE, f"{len(self._listed)} files listed and there, no other")
 
-    def _kind(self, kind: str, content: ManifestContent) -> Iterator[Check]:
+    def _kind(self, kind: str, content: ManifestContent, executor: Executor) -> Iterator[Check]:
         parsed = yield from self._index(kind, content)
         if parsed is None:
             return
-        source, after_key = "", None
-        for part in parsed.parts:
+        source, last_key = "", None
+        for part, (checks, part_last_key) in self._parts(parsed.parts, executor):
             if part.source != source:
-                source, after_key = part.source, None
-            after_key = yield from self._part(part, after_key)
+                source, last_key = part.source, None
+            yield from _in_order(part, checks, last_key)
+            last_key = part_last_key
+
+    def _parts(
+        self, parts: Sequence[IndexPart], executor: Executor
+    ) -> Iterator[tuple[IndexPart, tuple[list[Check], str | None]]]:
+        """Yield each part with what became of it, in order; a few are read at once."""
+        waiting = iter(parts)
+        running: deque[tuple[IndexPart, Future[tuple[list[Check], str | None]]]] = deque()
+        while True:
+            for part in islice(waiting, 2 * THREADS - len(running)):
+                running.append((part, executor.submit(self._part, part)))
+            if not running:
+                return
+            part, future = running.popleft()
+            yield part, future.result()
 
     def _index(self, kind: str, content: ManifestContent) -> Generator[Check, None, Index | None]:
         """Check an index and return it, where its parts can be held against it."""
@@ -93,19 +126,18 @@ class ContentChecks:
         yield passed("index", path, f"{len(parsed.parts)} parts")
         return parsed
 
-    def _part(self, part: IndexPart, after_key: str | None) -> Generator[Check, None, str | None]:
-        """Check a part and its companion; return the last key, where it can be relied on."""
-        sources = SourceTally(part.sources_path, after_key)
-        reliable = True
+    def _part(self, part: IndexPart) -> tuple[list[Check], str | None]:
+        """Check a part and its companion; return the last key too, where it can be relied on."""
+        sources = SourceTally(part.sources_path)
+        found: list[Check] = []
         for frames, tally in (
             (_document_frames(part), LineTally(part.path)),
             (_source_frames(part), sources),
         ):
             if tally.path in self._present:
-                checks = self._file(self._listed[tally.path], frames, tally)
-                reliable = reliable and all(check.outcome is Outcome.PASSED for check in checks)
-                yield from checks
-        return sources.last_key if reliable else None
+                found += self._file(self._listed[tally.path], frames, tally)
+        reliable = all(check.outcome is Outcome.PASSED for check in found)
+        return found, sources.last_key if reliable else None
 
     def _file(
         self,
@@ -127,6 +159,14 @@ class ContentChecks:
         if tally is not None:
             checks += _plain_checks(content, frames, tally, fault)
         return checks
+
+
+def _in_order(part: IndexPart, checks: list[Check], last_key: str | None) -> Iterator[Check]:
+    """Yield the checks of a part, and one more if it does not come after the part before it."""
+    yield from checks
+    first_key = part.segments[0].first_key
+    if last_key is not None and last_key >= first_key:
+        yield failed("segments", part.sources_path, f"segment 0 {misplaced(first_key, last_key)}")
 
 
 def _read_part(

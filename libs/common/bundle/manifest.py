@@ -95,7 +95,7 @@ def _input_faults(manifest: Manifest) -> Iterator[str]:
 def _tool_faults(manifest: Manifest) -> Iterator[str]:
     wanted = f"{manifest.profile.kind}:{manifest.profile.variant}"
     if manifest.adapter.name != wanted:
-        yield f"$.adapter.name: `kind:variant` of the profile is wanted, here `{wanted}`"
+        yield f"$.adapter.name: `kind:variant` of the profile is wanted, here `{shown(wanted)}`"
     for member in ("version", "schema"):
         if not getattr(manifest.adapter, member):
             yield f"$.adapter.{member}: a text is wanted"

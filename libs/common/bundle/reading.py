@@ -10,7 +10,10 @@ from libs.common.bundle.faults import BadBundle
 
 
 class BundleSource(Protocol):
-    """Where a bundle lies: a tar, a folder, a registry. Both methods may raise BadBundle."""
+    """Where a bundle lies: a tar, a folder, a registry. Both methods may raise BadBundle.
+
+    Once `files` is through, several threads may read files at once.
+    """
 
     def files(self) -> Iterable[tuple[str, int]]:
         """Yield path and length of every file that is there, in ascending order of path."""
@@ -50,6 +53,17 @@ class HashingReader:
         self.count += len(taken)
         return taken
 
+    def read_exactly(self, size: int) -> bytes:
+        """Return `size` bytes; fewer only where the file or the limit ends before."""
+        first = self.read(size)
+        if len(first) == size:
+            return first
+        pieces, missing = [first], size - len(first)
+        while missing and (piece := self.read(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
     def drain(self, size: int = 1 << 20) -> None:
         """Read on to the end or the limit."""
         while self.read(size):
@@ -61,13 +75,14 @@ class HashingReader:
         return f"sha256:{self._hash.hexdigest()}"
 
 
-def read_whole(source: BundleSource, path: str, limit: int) -> bytes:
-    """Return a file's bytes; raise BadBundle when there are more than `limit`."""
+def read_whole(source: BundleSource, path: str, limit: int, stated: int = 0) -> bytes:
+    """Return a file's bytes; raise BadBundle when there are more than `limit`, read or only `stated`."""
     taken = bytearray()
-    for chunk in source.open(path):
-        taken += chunk
-        if len(taken) > limit:
-            raise BadBundle(
-                path, f"the file has more than {limit} bytes, the most that is read of it at once"
-            )
-    return bytes(taken)
+    if stated <= limit:
+        for chunk in source.open(path):
+            taken += chunk
+            if len(taken) > limit:
+                break
+        else:
+            return bytes(taken)
+    raise BadBundle(path, f"the file has more than {limit} bytes, the most that is read of it at once")

@@ -38,6 +38,7 @@ class SignatureChecks:
         self._files = files
         self._keys = keys
         self._held: dict[str, PublicKey] = {}
+        self.is_manifest_signed = False  # as it stands in the bundle, by a trusted key
 
     def all(self) -> Iterator[Check]:
         """Yield every check, whether or not it can be made."""
@@ -60,6 +61,7 @@ class SignatureChecks:
     def _detached(self, raw: bytes, message: bytes) -> Iterator[Check]:
         text = raw.decode("ascii", "replace")
         holder = self._holder(from_base64(text, "$"), message)
+        self.is_manifest_signed |= holder is not None
         yield self._signature(layout.SIGNATURE, holder, layout.MANIFEST)
 
     def _manifest_envelope(self, raw: bytes, payload: bytes) -> Iterator[Check]:
@@ -83,6 +85,11 @@ class SignatureChecks:
             yield failed("signature", path, f"one signature is wanted, not {len(envelope.signatures)}")
             return
         holder = self._holder(envelope.signatures[0], envelope.signed_bytes())
+        if (payload_type, covered) == (
+            envelope.payload_type,
+            layout.MANIFEST,
+        ) and envelope.payload == payload:
+            self.is_manifest_signed |= holder is not None
         yield self._signature(path, holder, covered)
 
     def _sigstore(self, raw: bytes, message: bytes) -> Iterator[Check]:
@@ -94,6 +101,7 @@ class SignatureChecks:
         wanted, found = hashlib.sha256(message).hexdigest(), bundle.content.digest.hex()
         yield compared("message-digest", path, wanted, found)
         holder = self._holder(bundle.content.signature, message)
+        self.is_manifest_signed |= holder is not None
         yield self._signature(path, holder, covered)
         if holder is not None:
             yield compared("key-hint", path, holder.hint, bundle.hint)

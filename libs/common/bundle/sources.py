@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from libs.common.bundle.faults import BadBundle, BadPath
@@ -22,6 +23,7 @@ class TarSource:
         """Take a file opened for reading; it stays open, and the caller's to close."""
         self._file = file
         self._places: dict[str, tuple[int, int]] = {}
+        self._turn = Lock()  # whoever reads goes to its own place first
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield path and length of each member; raise BadArchive where the tar is not a bundle's."""
@@ -37,8 +39,9 @@ class TarSource:
         """Yield the bytes of a member that `files` has named."""
         offset, remaining = self._places[path]
         while remaining:
-            self._file.seek(offset)
-            chunk = self._file.read(min(READ_BYTES, remaining))
+            with self._turn:
+                self._file.seek(offset)
+                chunk = self._file.read(min(READ_BYTES, remaining))
             if not chunk:
                 raise BadBundle(path, "the archive was cut while it was read")
             offset += len(chunk)
@@ -52,10 +55,12 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         """Take the folder that holds `export.json`."""
         self._folder = folder
+        self._folders = 0
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield path and length of each file in ascending order of path; raise BadBundle at anything else."""
         found: list[tuple[str, int]] = []
+        self._folders = 0
         self._walk("", 0, found)
         yield from sorted(found)
 
@@ -74,6 +79,9 @@ class FolderSource:
     def _walk(self, prefix: str, depth: int, found: list[tuple[str, int]]) -> None:
         if depth > MAX_DEPTH:
             raise BadBundle(prefix, f"folders lie more than {MAX_DEPTH} deep")
+        self._folders += 1
+        if self._folders > MAX_FILES:
+            raise BadBundle(prefix, f"a bundle has at most {MAX_FILES} folders")
         try:
             with os.scandir(self._folder / prefix) as entries:
                 for entry in entries:

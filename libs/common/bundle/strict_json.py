@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from libs.common.bundle.faults import BadForm
@@ -12,12 +13,17 @@ from libs.common.canon.decode import Rejected
 
 # An index of 75 GiB of evidence (75,000 segments of about 430 bytes): the most that is read at once.
 MAX_JSON_BYTES = 32 * 1024 * 1024
+# The same index has 900,000 values, a manifest of 100,000 files too. A value takes some 100 bytes once read.
+MAX_JSON_VALUES = 1_500_000
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def read_json(raw: bytes, limit: int) -> Any:
     """Return the JSON value whose canonical form is `raw`, of at most `limit` bytes; else raise BadForm."""
     if len(raw) > limit:
         raise BadForm("$", f"the file has {len(raw)} bytes, more than the {limit} that are read")
+    if _values(raw) > MAX_JSON_VALUES:
+        raise BadForm("$", f"the file has more than {MAX_JSON_VALUES} values, the most that are read")
     try:
         form, value = canonical(raw)
     except Rejected as error:
@@ -25,6 +31,16 @@ def read_json(raw: bytes, limit: int) -> Any:
     if form != raw:
         raise BadForm("$", "the file is not canonical JSON (RFC 8785): same content, other bytes")
     return value
+
+
+def _values(raw: bytes) -> int:
+    """Return about how many values `raw` has; texts are left out of it only where that would matter."""
+    rough = _marks(raw)
+    return rough if rough <= MAX_JSON_VALUES else _marks(_STRINGS.sub(b"", raw))
+
+
+def _marks(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def exact_members(value: Any, path: str, wanted: set[str]) -> dict[str, Any]:
@@ -53,6 +69,7 @@ def from_base64(text: str, path: str) -> bytes:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadForm(path, "standard padded base64 is wanted") from error
-    if to_base64(data) != text:
+    # All but the last group of four can be spelt in one way alone, once padding is where it belongs.
+    if len(text) != -(-len(data) // 3) * 4 or to_base64(data[(len(data) - 1) // 3 * 3 :]) != text[-4:]:
         raise BadForm(path, "the base64 has unused bits set; its canonical spelling is wanted")
     return data

@@ -213,8 +213,10 @@ def read_members(stream: Stream) -> Iterator[Member]:
     """
     cursor = _Cursor(stream)
     tree = Tree()
+    last = ""
     while any(block := cursor.take(BLOCK, "header")):
-        path, size = _read_header(block, cursor.at - BLOCK)
+        after = f" after `{last}`" if last else ""
+        path, size = _read_header(block, f"header{after} at byte {cursor.at - BLOCK}")
         try:
             tree.add(path)
         except BadPath as error:
@@ -230,6 +232,7 @@ def read_members(stream: Stream) -> Iterator[Member]:
         contents = Contents(cursor, path, size)
         yield Member(path, size, cursor.at, contents)
         contents.pass_over()
+        last = path
         if any(cursor.take(_padded(size) - size, path)):
             raise BadArchive(path, "the padding after the contents is not zero")
     if any(cursor.take(BLOCK, "end")):
@@ -268,8 +271,7 @@ class _Cursor:
             size -= len(self.take(min(READ_BYTES, size), path))
 
 
-def _read_header(block: bytes, at: int) -> tuple[str, int]:
-    where = f"header at byte {at}"
+def _read_header(block: bytes, where: str) -> tuple[str, int]:
     if block[148:156] != b"%06o\0 " % (sum(block[:148]) + sum(block[156:]) + 8 * ord(" ")):
         raise BadArchive(where, "the checksum is wrong: the archive is damaged, or no tar of a bundle")
     raw_path = b"/".join(part.split(b"\0", 1)[0] for part in (block[345:500], block[:100]) if any(part))

@@ -20,17 +20,17 @@ from libs.common.bundle.json_form import from_json
 from libs.common.bundle.keys import PublicKey
 from libs.common.bundle.reading import BundleSource, read_whole
 from libs.common.bundle.signed import SignatureChecks, provenance_checks
-from libs.common.bundle.sigstore import MAX_BUNDLE_BYTES
 from libs.common.bundle.strict_json import MAX_JSON_BYTES
 
 MAX_SIGNATURE_BYTES = 16 * 1024  # base64 of an RSA signature of 8,192 bits has 1.4 KiB, a key in PEM as much
+MAX_SIGSTORE_BYTES = 2 * MAX_SIGNATURE_BYTES  # it has a signature too, not the file that was signed
 _LIMITS = {
     layout.MANIFEST: MAX_JSON_BYTES,
     layout.PROVENANCE: MAX_JSON_BYTES,
     layout.SIGNATURE: MAX_SIGNATURE_BYTES,
     layout.MANIFEST_ENVELOPE: MAX_ENVELOPE_BYTES,
     layout.PROVENANCE_ENVELOPE: MAX_ENVELOPE_BYTES,
-    layout.SIGSTORE_BUNDLE: MAX_BUNDLE_BYTES,
+    layout.SIGSTORE_BUNDLE: MAX_SIGSTORE_BYTES,
     layout.PUBLIC_KEY: MAX_SIGNATURE_BYTES,
 }
 
@@ -47,14 +47,15 @@ def iter_checks(source: BundleSource, keys: Sequence[PublicKey]) -> Iterator[Che
     except BadBundle as error:
         yield failed("archive", BUNDLE, str(error))
         return
-    listed = yield from _signed_checks(source, present, keys)
+    listed, is_signed = yield from _signed_checks(source, present, keys)
     if listed is None:
         yield not_run(
             "contents", BUNDLE, "without a valid manifest there is nothing to hold the files against"
         )
         return
     contents = {content.path: content for content in listed.contents}
-    yield from ContentChecks(source, contents, present).all()
+    checks = ContentChecks(source, contents, present)
+    yield from checks.all() if is_signed else checks.unsigned()
 
 
 def _present(source: BundleSource) -> dict[str, int]:
@@ -68,21 +69,25 @@ def _present(source: BundleSource) -> dict[str, int]:
 
 def _signed_checks(
     source: BundleSource, present: Mapping[str, int], keys: Sequence[PublicKey]
-) -> Generator[Check, None, Manifest | None]:
-    """Check what the manifest does not list; return the manifest, where contents can be held against it."""
+) -> Generator[Check, None, tuple[Manifest | None, bool]]:
+    """Check what the manifest does not list.
+
+    Return the manifest, where contents can be held against it, and whether a trusted key has signed it.
+    """
     files: dict[str, bytes] = {}
     for path in sorted(layout.UNLISTED):
         if path not in present:
             yield failed("present", path, "the file is missing; every bundle has it")
             continue
         try:
-            files[path] = read_whole(source, path, _LIMITS[path])
+            files[path] = read_whole(source, path, _LIMITS[path], present[path])
         except BadBundle as error:
             yield failed("readable", path, error.reason)
     found = yield from _manifest_checks(files.get(layout.MANIFEST))
-    yield from SignatureChecks(files, keys).all()
+    signatures = SignatureChecks(files, keys)
+    yield from signatures.all()
     yield from provenance_checks(files.get(layout.PROVENANCE), files.get(layout.MANIFEST), found)
-    return found
+    return found, signatures.is_manifest_signed
 
 
 def _manifest_checks(raw: bytes | None) -> Generator[Check, None, Manifest | None]:
@@ -99,6 +104,14 @@ def _manifest_checks(raw: bytes | None) -> Generator[Check, None, Manifest | Non
     if faults:
         yield failed("manifest", path, "; ".join(faults))
         return None
-    yield passed("manifest", path, f"{len(found.contents)} files")
+    yield passed("manifest", path, _summary(found))
     yield compared("rerun-hash", path, found.rerun_hash, manifest.rerun_hash(found.contents))
     return found
+
+
+def _summary(found: Manifest) -> str:
+    """Say which export this is: an older one is whole too, and only who reads this can know of a newer."""
+    profile = f"{found.profile.name}@{found.profile.revision}"
+    as_of = found.generated_at or "no stated time"
+    files = f"{len(found.contents)} files"
+    return f"export {found.export_id} of {found.tenant}, {profile}, evidence of {as_of}, {files}"

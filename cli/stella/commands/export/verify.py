@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import click
@@ -52,6 +54,7 @@ class CountingSource:
         self._progress = progress
         self._total = 0
         self._done = 0
+        self._turn = Lock()
 
     def files(self) -> Iterable[tuple[str, int]]:
         """Yield path and length of each file."""
@@ -62,8 +65,9 @@ class CountingSource:
     def open(self, path: str) -> Iterator[bytes]:
         """Yield the bytes of a file."""
         for chunk in self._source.open(path):
-            self._done += len(chunk)
-            self._progress.move(min(self._done, self._total), self._total)
+            with self._turn:
+                self._done += len(chunk)
+                self._progress.move(min(self._done, self._total), self._total)
             yield chunk
 
 
@@ -108,8 +112,13 @@ def verify(
 
 def _open(stack: ExitStack, path: Path) -> BundleSource:
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             return FolderSource(path)
+        if not stat.S_ISREG(mode):
+            raise wrong_file(
+                f"`{path}` is neither a file nor a folder", "Save what it gives as a file, and verify that."
+            )
         return TarSource(stack.enter_context(path.open("rb")))
     except OSError as error:
         raise wrong_file(f"`{path}` cannot be read: {error.strerror}", "Check the path.") from error
@@ -220,6 +229,7 @@ def summary(checks: Sequence[Check]) -> list[dict[str, Any]]:
 def _end(output: Output, target: str, checks: Sequence[Check], seconds: float) -> None:
     counts = {outcome: sum(check.outcome is outcome for check in checks) for outcome in _ORDER}
     if verdict(checks) is Outcome.PASSED:
+        output.say("; ".join(check.found for check in checks if check.name == "manifest") + ".")
         output.good(
             f"{target}: verified, {numbers.plural(counts[Outcome.PASSED], 'check')} passed "
             f"in {numbers.duration(seconds)}."

@@ -10,6 +10,7 @@ import zstandard
 from libs.common.bundle import frames
 from libs.common.bundle.frames import BadFrame, read_frame
 from libs.common.bundle.reading import HashingReader
+from libs.common.segments.frame import MAX_FRAME_PLAIN_BYTES
 from tests.kit.bundles import frame
 
 PLAIN = b"".join(b'{"id":"made-up-%d"}\n' % number for number in range(500))
@@ -108,12 +109,18 @@ def test_a_honest_bomb_is_refused_before_it_is_unpacked() -> None:
 
 def test_a_window_that_would_take_gigabytes_is_refused() -> None:
     huge_window = b"\x28\xb5\x2f\xfd" + bytes([0b1100_0100, 0xA8]) + struct.pack("<Q", 1000)
-    with pytest.raises(BadFrame, match="damaged"):
+    with pytest.raises(BadFrame, match="asks for a window of"):
         read(huge_window + b"\x01\x00\x00" + bytes(4), most=10**9)
 
 
-def test_a_sink_gets_bounded_pieces() -> None:
-    plain = b"x" * 1_000_000
+def test_a_frame_that_states_more_than_a_segment_may_have_is_refused() -> None:
+    stored = b"\x28\xb5\x2f\xfd" + bytes([0b1100_0100, 0x58]) + struct.pack("<Q", MAX_FRAME_PLAIN_BYTES + 1)
+    with pytest.raises(BadFrame, match="a segment has at most"):
+        read(stored + b"\x01\x00\x00" + bytes(4), most=2**40)
+
+
+def test_a_larger_frame_than_usual_comes_in_bounded_pieces() -> None:
+    plain = b"x" * (frames.WHOLE_PLAIN_BYTES + 1)
     sizes: list[int] = []
     stored = frame(plain)
     reader = HashingReader(iter([stored]), "part", len(stored))

@@ -66,6 +66,42 @@ def test_another_key_is_not_trusted_because_the_bundle_carries_it() -> None:
     assert "no trusted key" in checks[0].detail
 
 
+def test_nothing_is_unpacked_where_no_trusted_key_signed_the_manifest() -> None:
+    files = bundles.make_bundle(key=OTHER_KEY)
+    part = next(path for path in files if layout.is_documents_path(path))
+    files[part] = bundles.frame(b"other")
+    checks = verify(MemorySource(files), TRUSTED)
+    assert {check.name for check in checks if check.target == part} == {"size", "digest"}
+    left_out = [check for check in checks if (check.name, check.target) == ("segments", "bundle")]
+    assert [check.outcome for check in left_out] == [Outcome.NOT_RUN]
+    assert "nothing is unpacked" in left_out[0].detail
+
+
+@pytest.mark.parametrize("path", [layout.SIGNATURE, layout.MANIFEST_ENVELOPE, layout.SIGSTORE_BUNDLE])
+def test_one_signature_over_the_manifest_is_enough_to_read_on(path: str) -> None:
+    proofs = [layout.SIGNATURE, layout.MANIFEST_ENVELOPE, layout.SIGSTORE_BUNDLE]
+    files = bundles.make_bundle() | {other: b"{}" for other in proofs if other != path}
+    checks = verify(MemorySource(files), TRUSTED)
+    assert "segments" in {check.name for check in checks if check.outcome is Outcome.PASSED}
+
+
+def test_an_envelope_around_another_manifest_is_not_enough() -> None:
+    files = bundles.make_bundle()
+    older = bundles.make_bundle(bundles.records(count=2))
+    files |= {layout.MANIFEST_ENVELOPE: older[layout.MANIFEST_ENVELOPE]}
+    files |= {layout.SIGNATURE: b"", layout.SIGSTORE_BUNDLE: b"{}"}
+    checks = verify(MemorySource(files), TRUSTED)
+    assert "segments" not in {check.name for check in checks if check.outcome is Outcome.PASSED}
+
+
+def test_the_manifest_check_says_which_export_it_is() -> None:
+    checks = verify(MemorySource(bundles.make_bundle()), TRUSTED)
+    (found,) = [check.found for check in checks if check.name == "manifest"]
+    assert found.startswith(
+        "export exp-0123456789abcdef of acme, nightly@r1, evidence of 2024-05-06T07:08:09Z, "
+    )
+
+
 def test_one_of_several_trusted_keys_is_enough() -> None:
     assert failures(bundles.make_bundle(), [OTHER_KEY.public, KEY.public]) == []
 
@@ -292,6 +328,10 @@ def set_sources(part: Part, plain: bytes) -> None:
     part.segments[0].sources, part.segments[0].source_frame = plain, bundles.frame(plain)
 
 
+def respell(part: Part, old: bytes, new: bytes) -> None:
+    set_sources(part, part.segments[0].sources.replace(old, new))
+
+
 def set_documents(part: Part, plain: bytes) -> None:
     part.segments[0].documents, part.segments[0].document_frame = plain, bundles.frame(plain)
 
@@ -316,6 +356,10 @@ def lines(*keys: str) -> bytes:
         (lambda parts: set_sources(parts[0], lines("GO-2024-0000", "GO-2024-0001")[:-1]), "whole lines"),
         (lambda parts: set_sources(parts[0], b"{}\n{}\n"), "is not a line of a companion"),
         (lambda parts: set_sources(parts[0], b"\n\n"), "is not a line of a companion"),
+        (lambda parts: respell(parts[0], b'{"digest"', b'{ "digest"'), "line 1 is not a line of a companion"),
+        (lambda parts: respell(parts[0], b'","key"', b'",\n"key"'), "line 1 is not a line of a companion"),
+        (lambda parts: respell(parts[0], b"}\n{", b"}{"), "line 1 is not a line of a companion"),
+        (lambda parts: respell(parts[0], b"https://", b"https:\\/\\/"), "not canonical JSON"),
         (lambda parts: set_sources(parts[0], b'{"key":"' + b"k" * 100_000), "more than 65536 bytes"),
         (lambda parts: set_documents(parts[0], b"{}\n"), "has 1 whole lines"),
         (lambda parts: set_documents(parts[0], b"{}\n{}"), "whole lines"),

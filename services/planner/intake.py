@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from libs.common.bus.worker import Delivery
 from libs.common.db import inbox
@@ -24,6 +25,8 @@ from services.planner.runs.plan import Shard
 from services.planner.runs.values import Failure, State
 from services.planner.sources.call import Call
 from services.planner.store import inputs, runs, shards
+from services.planner.store.connection import Connection
+from services.planner.store.runs import Made
 from services.planner.transitions import Transitions
 from services.planner.wire.results import BadMessage, Received, receive
 
@@ -102,19 +105,25 @@ class Intake:
                 await self._fail(received, error)
 
     async def _plan(self, asked: Received, message_id: str) -> None:
-        snapshot = await self._asked_to_plan(asked)
-        if snapshot is None:
+        found = await self._asked_to_plan(asked)
+        if found is None:
             return
-        cut = await self._planning.shards(Call(asked.tenant), snapshot)
-        planned = Planned(asked.attempt, len(cut))
-        await self._apply(asked, planned, message_id, cut)
+        if isinstance(found, Made):
+            amounts = replace(found.amounts, segments_reused=found.amounts.segments)
+            await self._apply(asked, Planned(asked.attempt, found.shards, amounts), message_id, found)
+            return
+        cut = await self._planning.shards(Call(asked.tenant), found)
+        await self._apply(asked, Planned(asked.attempt, len(cut)), message_id, cut)
 
-    async def _asked_to_plan(self, asked: Received) -> Snapshot | None:
+    async def _asked_to_plan(self, asked: Received) -> Snapshot | Made | None:
+        """Return what is to be cut into shards, or the run whose shards serve again."""
         async with self._database.tenant(asked.tenant) as connection:
             kept = await runs.find(connection, asked.tenant, asked.run)
             if kept is None or not _waits_for_plan(kept, asked):
                 return None
-            return await inputs.of(connection, asked.tenant, asked.run)
+            # A later attempt relies on nothing that was made before: it may be what has failed.
+            made = await runs.made_before(connection, kept.facts) if asked.attempt == 1 else None
+            return made or await inputs.of(connection, asked.tenant, asked.run)
 
     async def _happen(self, received: Received, message_id: str) -> None:
         assert received.event is not None  # every result says what happened
@@ -125,7 +134,7 @@ class Intake:
         received: Received,
         event: AttemptEvent,
         message_id: str = "",
-        cut: list[Shard] | None = None,
+        planned: list[Shard] | Made | None = None,
     ) -> None:
         """Let an event happen, in one transaction; a message whose id the inbox has is passed over."""
         tenant, run = received.tenant, received.run
@@ -135,8 +144,8 @@ class Intake:
             kept = await runs.find(connection, tenant, run, lock=True)
             if kept is None:
                 return
-            if cut is not None and _waits_for_plan(kept, received):
-                await shards.replace(connection, tenant, run, cut)
+            if planned is not None and _waits_for_plan(kept, received):
+                await _keep_shards(connection, kept, planned)
             outcome = await self._transitions.apply(connection, kept, event)
             reached("planner.transition_written")
         reached("planner.transition_committed")
@@ -147,6 +156,14 @@ class Intake:
         failure = Failure(error.code, error.message, error.remedy)
         event = WorkFailed(received.attempt, received.stage, received.item, 0, failure, retryable=False)
         await self._apply(received, event)
+
+
+async def _keep_shards(connection: Connection, kept: Kept, planned: list[Shard] | Made) -> None:
+    tenant, run = kept.facts.tenant, kept.facts.id
+    if isinstance(planned, Made):
+        await shards.take_over(connection, tenant, run, planned.run)
+    else:
+        await shards.replace(connection, tenant, run, planned)
 
 
 def _waits_for_plan(kept: Kept, asked: Received) -> bool:

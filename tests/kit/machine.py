@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from libs.common.errors import BlobMissing
 from services.planner.runs.events import (
     Admitted,
     Assembled,
@@ -23,6 +24,7 @@ from services.planner.runs.values import Amounts, BlobRef, Delivered, Failure, S
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FAILURE = Failure("ERR_EXPORT_KEY", "The key is gone.", "Bring it back.")
+GONE = Failure(BlobMissing.code, "It is not in the store.", "Make it again.")
 BLOB = BlobRef("sha256:" + "0" * 64, 100)
 TARGETS = (Target("download", "http"), Target("mirror", "http"))
 
@@ -111,6 +113,7 @@ def happenings(attempt: int) -> dict[str, tuple[Event, ...]]:
     return {
         "a slot is free": (Admitted(attempt),),
         "the plan is made": (Planned(attempt, 2),),
+        "the plan is that of an earlier run": (Planned(attempt, 2, Amounts(segments=2)),),
         "shards are granted": (Granted(attempt, 1), Granted(attempt, 2)),
         "a shard is done": (shard_done(0, attempt), shard_done(1, attempt)),
         "the bundle is assembled": (assembled(attempt),),
@@ -120,6 +123,9 @@ def happenings(attempt: int) -> dict[str, tuple[Event, ...]]:
             failed(stage, item, attempt=attempt, retryable=True) for stage, item in _WORK
         ),
         "work fails for good": tuple(failed(stage, item, attempt=attempt) for stage, item in _WORK),
+        "what was made before is gone": (
+            WorkFailed(attempt, State.ASSEMBLING, "", 1, GONE, retryable=False),
+        ),
         "cancel": (CancelAsked(),),
         "retry": (RetryAsked(),),
         "retention removes the bundle": (Expired(),),

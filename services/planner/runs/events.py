@@ -18,10 +18,14 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The work is cut into so many shards."""
+    """The work is cut into so many shards.
+
+    `taken_over` is what they hold where an earlier run has made all of them of equal inputs.
+    """
 
     attempt: int
     shards: int
+    taken_over: Amounts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from libs.common.errors import BlobMissing
 from services.planner.runs.events import (
     Admitted,
     Assembled,
@@ -173,6 +174,11 @@ def _plan(run: Run, event: Planned, now: datetime) -> Step:
         return Step(run)
     planned = Step(run).change(shards_total=event.shards, state=State.ADAPTING, stage=State.ADAPTING)
     message = f"The work is cut into {_count(event.shards, 'shard')}."
+    if event.taken_over is not None:
+        planned = planned.change(
+            shards_released=event.shards, shards_done=(1 << event.shards) - 1, amounts=event.taken_over
+        )
+        message = f"Nothing has changed: {_count(event.shards, 'shard')} of an earlier run serve again."
     return _assemble_if_adapted(planned).tell(now, Type.PLANNED, message)
 
 
@@ -248,6 +254,8 @@ def _fail_work(run: Run, event: WorkFailed, now: datetime) -> Step:
     number = run.numbers.get(key, 1)
     if event.number not in (0, number):
         return Step(run)
+    if event.stage is State.ASSEMBLING and event.failure.code == BlobMissing.code and run.attempt == 1:
+        return _make_anew(run, event.failure, now)
     if event.retryable and number < MAX_NUMBER:
         again = SendWork(event.stage, event.item, number + 1)
         return Step(run).change(again, numbers={**run.numbers, key: number + 1})
@@ -278,6 +286,16 @@ def _fail(step: Step, failure: Failure, now: datetime) -> Step:
     stop = [StopWork(step.run.attempt)] if stage is State.ADAPTING else []
     ended = step.change(*stop, state=State.FAILED, ended=now, error=error)
     return ended.tell(now, Type.FAILED, failure.message, error)
+
+
+def _make_anew(run: Run, failure: Failure, now: datetime) -> Step:
+    """Retry at once: shards that an earlier run made, or this one long ago, are no longer in the store.
+
+    Only a first attempt takes shards over, so the next one makes all that is missing.
+    """
+    failed = _fail(Step(run), failure, now)
+    again = _retry(failed.run, now)
+    return Step(again.run, (*failed.commands, *again.commands), (*failed.events, *again.events))
 
 
 def _cancel(run: Run, now: datetime) -> Step:

@@ -19,7 +19,7 @@ from services.planner.profiles.spec import (
 from services.planner.runs.facts import Facts, Kept
 from services.planner.runs.machine import Run
 from services.planner.runs.plan import AdapterVersion, Codec
-from services.planner.runs.values import LIVE, State, Target, TargetState
+from services.planner.runs.values import LIVE, Amounts, State, Target, TargetState
 from services.planner.store import columns
 from services.planner.store.connection import Connection
 from services.planner.store.statements import assignments, insert
@@ -99,6 +99,29 @@ async def last_succeeded(connection: Connection, tenant: str, profile_uid: str) 
     )
     row = result.first()
     return None if row is None else _kept(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run that succeeded has made."""
+
+    run: str
+    shards: int
+    amounts: Amounts
+
+
+async def made_before(connection: Connection, facts: Facts) -> Made | None:
+    """Return the newest run of the same profile that succeeded with equal inputs, so with equal bytes."""
+    result = await connection.execute(
+        text(
+            "SELECT run, shards_total, amounts FROM export_runs WHERE tenant = :tenant "
+            "AND profile_uid = :profile_uid AND state = 'succeeded' AND plan_digest = :plan_digest "
+            "ORDER BY run DESC LIMIT 1"
+        ),
+        {"tenant": facts.tenant, "profile_uid": facts.profile_uid, "plan_digest": facts.plan_digest},
+    )
+    row = result.first()
+    return None if row is None else Made(row.run, row.shards_total, columns.read_amounts(row.amounts))
 
 
 async def add(connection: Connection, facts: Facts, run: Run) -> Kept:

@@ -35,6 +35,19 @@ async def replace(connection: Connection, tenant: str, run: str, shards: Sequenc
     )
 
 
+async def take_over(connection: Connection, tenant: str, run: str, earlier: str) -> None:
+    """Give a run the shards of an earlier one, with what they gave."""
+    await connection.execute(
+        text(
+            "INSERT INTO export_shards "
+            "(tenant, run, shard, ranges, fingerprints, output_digest, output_bytes) "
+            "SELECT tenant, :run, shard, ranges, fingerprints, output_digest, output_bytes "
+            "FROM export_shards WHERE tenant = :tenant AND run = :earlier"
+        ),
+        {"tenant": tenant, "run": run, "earlier": earlier},
+    )
+
+
 async def ranges(
     connection: Connection, tenant: str, run: str, shards: Sequence[int]
 ) -> dict[int, tuple[KeyRange, ...]]:

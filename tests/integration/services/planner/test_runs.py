@@ -55,6 +55,54 @@ async def test_equal_inputs_give_an_equal_export(house: House, tenant: str) -> N
     assert one.export_id == other.export_id
 
 
+async def test_a_run_of_equal_inputs_takes_over_what_an_earlier_one_made(house: House, tenant: str) -> None:
+    client = house.client(tenant)
+    await client.create_profile()
+    first = await client.start()
+    await client.watch(first.name)
+    assembled = list(house.workers.work["assemble"].shards)
+    house.workers.done.clear()
+    again = await client.start()
+    events = await client.watch(again.name)
+    assert [event.type for event in events] == [kind for kind in ALL if kind != "shard_done"]
+    assert [stage for stage, _, _ in house.workers.done] == ["assemble", "sign", "distribute"]
+    assert list(house.workers.work["assemble"].shards) == assembled
+    progress = (await client.get(again.name)).progress
+    assert (progress.shards_done, progress.records) == (1, 10)
+    assert progress.segments_reused == progress.segments
+
+
+async def test_changed_evidence_is_read_again(house: House, tenant: str) -> None:
+    client = house.client(tenant)
+    await client.create_profile()
+    await client.watch((await client.start()).name)
+    house.evidence.datasets[tenant] = {(RECORD_KIND_VEX, "newer"): [MadeSegment(b"N-1")]}
+    assert [event.type for event in await client.watch((await client.start()).name)] == ALL
+
+
+async def test_where_blobs_of_an_earlier_run_are_gone_the_next_attempt_makes_them_anew(
+    house: House, tenant: str
+) -> None:
+    client = house.client(tenant)
+    await client.create_profile()
+    await client.watch((await client.start()).name)
+    house.workers.failing["assemble"] = failing("ERR_EXPORT_BLOB_MISSING")
+    events = await client.watch((await client.start()).name)
+    taken_over, anew = events[:4], events[4:]
+    assert [event.type for event in taken_over] == ["created", "started", "planned", "failed"]
+    assert [event.type for event in anew] == ["retried", *ALL[1:]]
+
+
+async def test_blobs_that_are_gone_twice_fail_the_run(house: House, tenant: str) -> None:
+    house.workers.failing["assemble"] = failing("ERR_EXPORT_BLOB_MISSING", times=2)
+    client = house.client(tenant)
+    await client.create_profile()
+    run = await client.start()
+    events = await client.watch(run.name)
+    assert (events[-1].type, events[-1].error.code) == ("failed", "ERR_EXPORT_BLOB_MISSING")
+    assert (await client.get(run.name)).attempt == 2
+
+
 async def test_a_repeated_request_gives_the_first_run(house: House, tenant: str) -> None:
     client = house.client(tenant)
     await client.create_profile()

@@ -16,10 +16,12 @@ from services.planner.runs.events import (
     Planned,
     RetryAsked,
     SendWork,
+    WorkFailed,
 )
 from services.planner.runs.machine import Run, create, step
-from services.planner.runs.values import ENDED, STAGES, State
+from services.planner.runs.values import ENDED, STAGES, Amounts, State
 from tests.kit.machine import (
+    GONE,
     NOW,
     TARGETS,
     assembled,
@@ -51,11 +53,20 @@ def failures(stage: State) -> st.SearchStrategy[Event]:
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Admitted, ATTEMPTS),
-    st.builds(Planned, ATTEMPTS, st.integers(0, SHARDS)),
+    st.builds(Planned, ATTEMPTS, st.integers(0, SHARDS), st.sampled_from([None, Amounts(segments=1)])),
     st.builds(Granted, ATTEMPTS, st.integers(0, SHARDS + 1)),
     st.builds(shard_done, st.integers(0, SHARDS), ATTEMPTS),
     st.builds(assembled, ATTEMPTS),
     st.builds(signed, ATTEMPTS),
+    st.builds(
+        WorkFailed,
+        ATTEMPTS,
+        stage=st.just(State.ASSEMBLING),
+        item=st.just(""),
+        number=st.just(1),
+        failure=st.just(GONE),
+        retryable=st.just(value=False),
+    ),
     st.builds(target_done, ITEMS[State.DISTRIBUTING], ATTEMPTS),
     *map(failures, STAGES),
     st.just(CancelAsked()),

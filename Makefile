@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
-.PHONY: help setup demo test lint fix bench canon proto lock tools compat-cosign test-real
+.PHONY: help setup demo test lint fix bench bench-export canon proto lock tools compat-cosign test-real chaos
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,5 +65,11 @@ tools: ## Build the outside checkers that some tests need
 compat-cosign: $(STAMP) tools ## Check signatures with real cosign, v2 and v3
 	@$(BIN)/python -m pytest -m cosign
 
+chaos: $(STAMP) ## Kill, stop and restart everything under way: SEEDS=200, FROM=seed, SUITES=3
+	@$(BIN)/python -m tests.chaos --seeds $(or $(SEEDS),200) $(if $(FROM),--from $(FROM)) --suites $(or $(SUITES),3)
+
 bench: $(STAMP) ## Measure beside a floor in the same run; DATA=folder
 	@$(BIN)/python -m benchmarks.core $(if $(DATA),--data "$(DATA)")
+
+bench-export: $(STAMP) ## Measure exports of the real suite; DATA=folder, RECORDS=count, LONG=1
+	@$(BIN)/python -m benchmarks.export $(if $(DATA),--data "$(DATA)") $(if $(RECORDS),--records $(RECORDS)) $(if $(LONG),--long)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # who lived so long has recovered: the next death counts as the first
+# Who lived so long has recovered, and its next death counts as the first. A longer time would add up deaths
+# that have nothing to do with each other, and keep a healthy service away for half a minute.
+STEADY_SECONDS = 10.0
 
 
 class Backoff:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs outside checkers in the versions of versions.env into a cache outside the tree; what is there is reused.
-# Usage: bash tools/install.sh [cosign-v2|cosign-v3|helm …]   (no name: all)
+# Usage: bash tools/install.sh [cosign-v2|cosign-v3|helm|jq|zstd …]   (no name: all but jq and zstd)
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -33,12 +33,18 @@ go_program() {
   echo "$folder/$program"
 }
 
+# debian_program PROGRAM: one that a distribution has in any version that will do.
+debian_program() {
+  command -v "$1" || fail "$1 is missing. On Debian: apt-get install $1"
+}
+
 install() {
   case "$1" in
+    jq | zstd) debian_program "$1" ;;
     cosign-v2) go_program "cosign-$COSIGN_V2" cosign "github.com/sigstore/cosign/v2/cmd/cosign@$COSIGN_V2" ;;
     cosign-v3) go_program "cosign-$COSIGN_V3" cosign "github.com/sigstore/cosign/v3/cmd/cosign@$COSIGN_V3" ;;
     helm) go_program "helm-$HELM" helm "helm.sh/helm/v3/cmd/helm@$HELM" ;;
-    *) fail "there is no tool '$1'; there are: cosign-v2 cosign-v3 helm" ;;
+    *) fail "there is no tool '$1'; there are: cosign-v2 cosign-v3 helm jq zstd" ;;
   esac
 }
 

@@ -130,7 +130,7 @@ class Blobs:
             os.utime(path)
 
     async def _write_use(self, key: str) -> None:
-        with contextlib.suppress(NotFoundError):
+        with contextlib.suppress(NotFoundError, FileNotFoundError):
             used = await obstore.head_async(self.store, key)
             if not self._is_old(used["last_modified"], RENEW_AFTER):
                 return

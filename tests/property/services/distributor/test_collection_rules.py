@@ -63,5 +63,6 @@ def test_a_root_that_is_found_late_never_lets_a_marked_blob_go(
     for one in named:
         marks.add(one)
     marks.add(late)
+    old = CUTOFF - timedelta(days=9)
     for digest in {digest for one in [*named, late] for digest in one}:
-        assert fate(Found("key", digest, 1, CUTOFF - timedelta(days=9)), marks, {}, CUTOFF) is not Fate.GARBAGE
+        assert fate(Found("key", digest, 1, old), marks, {}, CUTOFF) is not Fate.GARBAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import queue
 import shutil
 import sys
@@ -12,8 +13,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 
 from tests.chaos.failed import failed_seeds
+from tests.chaos.faults import Story
 from tests.chaos.schedule import schedule
 from tests.chaos.stories import Played, play
 from tests.chaos.world import World, running_world
@@ -72,8 +75,15 @@ def run(seeds: Iterable[int], suites: int, folder: Path) -> list[Played]:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(min(suites, len(wanted)))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        with contextlib.suppress(queue.Empty):  # what has begun is played to its end
+            while True:
+                waiting.get_nowait()
+        for thread in threads:
+            thread.join()
     if errors:
         raise errors[0]
     return board.played
@@ -102,7 +112,7 @@ def _play(world: World, seed: int) -> Played:
     try:
         return play(world, wanted)
     except Exception as error:  # noqa: BLE001 - whatever keeps a schedule from its end is a failure of it
-        return Played(wanted, (f"{type(error).__name__}: {error}",), (), "broken", 0.0)
+        return Played(wanted, (f"{type(error).__name__}: {error}",), (), "broken", 0.0, 0.0)
 
 
 def summary(played: Sequence[Played]) -> str:
@@ -114,9 +124,22 @@ def summary(played: Sequence[Played]) -> str:
         f"{sum(bool(one.faults) for one in played)} failed\n"
         f"seconds: median {seconds[len(seconds) // 2]:.1f}, 95 % {seconds[len(seconds) * 95 // 100]:.1f}, "
         f"longest {seconds[-1]:.1f}\n"
-        + "\n".join(f"  {count:4} {end}" for end, count in sorted(ends.items()))
-        + "\n"
+        + "".join(f"  {count:4} {end}\n" for end, count in sorted(ends.items()))
+        + "exports with a single fault, seconds until the run has ended:\n"
+        + "".join(f"  {line}\n" for line in _waits(played))
     )
+
+
+def _waits(played: Sequence[Played]) -> list[str]:
+    waits: dict[str, list[float]] = {}
+    for one in played:
+        if one.schedule.story is Story.EXPORT and len(one.schedule.faults) == len(one.happened) == 1:
+            fault = one.schedule.faults[0]
+            waits.setdefault(f"{fault.action} {fault.victim}", []).append(one.story)
+    return [
+        f"{name:24} {len(some):3} times, median {median(some):5.1f}, longest {max(some):5.1f}"
+        for name, some in sorted(waits.items())
+    ]
 
 
 def main() -> int:

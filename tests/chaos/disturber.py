@@ -34,6 +34,7 @@ class Disturber:
         self._begun = 0.0
         self.stage = ""
         self.happened: list[str] = []
+        self.seconds = 0.0  # from beginning to end
 
     def begin(self) -> None:
         """Give the orders, and start the clock."""
@@ -51,7 +52,9 @@ class Disturber:
     def finish(self) -> None:
         """Take back what has not happened, and let everything go on."""
         self._end.set()
-        self._thread.join()
+        if self._begun:
+            self.seconds = time.monotonic() - self._begun
+            self._thread.join()
         for path in self._points.glob("*/*"):
             path.unlink(missing_ok=True)
         self._programs.continue_all()

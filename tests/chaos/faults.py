@@ -13,6 +13,7 @@ class Story(StrEnum):
     CANCEL = "cancel"  # start a run and cancel it
     RETRY = "retry"  # cancel a run, then run it again
     MEND = "mend"  # a run fails since evidence is gone; bring it back and run it again
+    PAIR = "pair"  # start two runs, of which one waits for the other, until their evidence is let go of
     IMPORT = "import"  # change the evidence
 
 

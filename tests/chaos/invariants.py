@@ -10,9 +10,14 @@ from tests.chaos.observation import Rest, RunSeen, Store
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
-def one_run(runs: Sequence[RunSeen]) -> list[str]:
+def one_run_a_request(runs: Sequence[RunSeen], requests: int) -> list[str]:
     """One request is one run, however often it was sent."""
-    return [] if len(runs) == 1 else [f"{len(runs)} runs came of one request"]
+    return [] if len(runs) == requests else [f"{len(runs)} runs came of {requests} requests"]
+
+
+def nothing_pinned(snapshots: int) -> list[str]:
+    """Once runs have succeeded and housekeeping has passed, no evidence is held for them."""
+    return [f"{snapshots} snapshots are held for runs that have succeeded"] if snapshots else []
 
 
 def ended_as_documented(run: RunSeen, expected: Collection[str]) -> list[str]:

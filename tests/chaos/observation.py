@@ -40,6 +40,7 @@ class RunSeen:
     """The row of a run, and all that belongs to it."""
 
     id: str
+    profile: str
     state: str
     attempt: int
     sequence: int

@@ -25,13 +25,14 @@ REST_SECONDS = 40.0
 def runs(world: World) -> list[RunSeen]:
     """Return all runs of the exporting tenant."""
     rows = world.query(
-        "SELECT run, state, attempt, sequence FROM planner.export_runs WHERE tenant = %s ORDER BY run",
+        "SELECT run, profile, state, attempt, sequence FROM planner.export_runs "
+        "WHERE tenant = %s ORDER BY run",
         EXPORTER,
     )
     return [_run(world, *row) for row in rows]
 
 
-def _run(world: World, run: str, state: str, attempt: int, sequence: int) -> RunSeen:
+def _run(world: World, run: str, profile: str, state: str, attempt: int, sequence: int) -> RunSeen:
     def rows(statement: str) -> list[Any]:
         return world.query(f"{statement} WHERE tenant = %s AND run = %s", EXPORTER, run)
 
@@ -40,6 +41,7 @@ def _run(world: World, run: str, state: str, attempt: int, sequence: int) -> Run
     bundles = rows("SELECT run, attempt, tar_digest FROM distributor.export_bundles")
     return RunSeen(
         run,
+        profile,
         state,
         attempt,
         sequence,
@@ -144,3 +146,9 @@ def _store(folder: Path, needed: Iterable[str]) -> Store:
 
 def _path(folder: Path, digest: str) -> Path:
     return folder / "sha256" / digest[7:9] / digest[9:]
+
+
+def pinned(world: World) -> int:
+    """Return how many snapshots are held for exports."""
+    [(count,)] = world.query("SELECT count(*) FROM evidence.snapshots WHERE tenant = %s", EXPORTER)
+    return int(count)

@@ -46,6 +46,10 @@ EXPORT_POINTS = (
 MORE_POINTS = {
     Story.CANCEL: (("planner", "planner.cancel_committed", 1),),
     Story.RETRY: (("planner", "planner.cancel_committed", 1), ("planner", "planner.retry_committed", 1)),
+    Story.PAIR: (
+        ("planner", "planner.admission_committed", 1),
+        ("planner", "planner.snapshot_released", 2),
+    ),
     Story.MEND: (("planner", "planner.retry_committed", 1),),
 }
 IMPORT_POINTS = (
@@ -58,7 +62,7 @@ IMPORT_POINTS = (
 EXPORT_VICTIMS = ("planner", HOST, "signer", "distributor", "evidence", "gateway", POSTGRES, NATS)
 IMPORT_VICTIMS = ("evidence", "gateway", POSTGRES)
 
-_STORIES = {Story.EXPORT: 10, Story.CANCEL: 3, Story.RETRY: 3, Story.MEND: 1, Story.IMPORT: 4}
+_STORIES = {Story.EXPORT: 10, Story.CANCEL: 3, Story.RETRY: 3, Story.MEND: 1, Story.PAIR: 2, Story.IMPORT: 4}
 _ACTIONS = {Action.KILL: 6, Action.STOP: 3, Action.RESTART: 1}
 _COUNTS = {1: 5, 2: 3, 3: 1}
 _MOMENTS: Mapping[type[Moment], int] = {AtPoint: 6, AtStage: 2, After: 2}

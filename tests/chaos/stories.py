@@ -10,21 +10,26 @@ from tests.chaos import evidence, invariants, observe
 from tests.chaos.disturber import Disturber
 from tests.chaos.door import Refused
 from tests.chaos.faults import After, AtStage, Moment, Schedule, Story
-from tests.chaos.schedule import STAGES
+from tests.chaos.schedule import PROFILES, STAGES
 from tests.chaos.world import ENDED, EXPORTER, IMPORTER, LOOK_SECONDS, RUNS, World
 
 COLLECT = "/api/export/blobs:collect"
+RELEASE_SECONDS = 40.0  # housekeeping passes every five seconds
 SWEEP_SECONDS = 20.0  # the kit's ledger sweeps every second
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a schedule: the contradictions, what was done, how the run or import ended, how long."""
+    """What came of a schedule: contradictions, what was done, how the run or import ended.
+
+    `story` is how many seconds the user waited, `seconds` how long it all took.
+    """
 
     schedule: Schedule
     faults: tuple[str, ...]
     happened: tuple[str, ...]
     end: str
+    story: float
     seconds: float
 
 
@@ -36,14 +41,22 @@ def play(world: World, wanted: Schedule) -> Played:
         end, faults = _import(world, disturber)
     else:
         end, faults = _run(world, wanted, disturber)
-    return Played(wanted, tuple(faults), tuple(disturber.happened), end, time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return Played(wanted, tuple(faults), tuple(disturber.happened), end, disturber.seconds, seconds)
 
 
 def _run(world: World, wanted: Schedule, disturber: Disturber) -> tuple[str, list[str]]:
     world.forget(EXPORTER, with_evidence=False)
+    stories = {
+        Story.EXPORT: _export,
+        Story.CANCEL: _cancel,
+        Story.RETRY: _retry,
+        Story.MEND: _mend,
+        Story.PAIR: _pair,
+    }
     end = "unended"
     try:
-        end = _STORIES[wanted.story](world, wanted, disturber)
+        end = stories[wanted.story](world, wanted, disturber)
     finally:
         disturber.finish()
     world.wait_until_up()
@@ -53,19 +66,19 @@ def _run(world: World, wanted: Schedule, disturber: Disturber) -> tuple[str, lis
 
 def _export(world: World, wanted: Schedule, disturber: Disturber) -> str:
     disturber.begin()
-    return _see(world, disturber, _start(world, wanted))
+    return _see(world, disturber, _start(world, wanted.profile))
 
 
 def _cancel(world: World, wanted: Schedule, disturber: Disturber) -> str:
     disturber.begin()
-    run = _start(world, wanted)
+    run = _start(world, wanted.profile)
     _cancel_at(world, wanted.cancel, disturber, run)
     return _see(world, disturber, run)
 
 
 def _retry(world: World, wanted: Schedule, disturber: Disturber) -> str:
     disturber.begin()
-    run = _start(world, wanted)
+    run = _start(world, wanted.profile)
     _cancel_at(world, wanted.cancel, disturber, run)
     if _see(world, disturber, run) == "succeeded":
         return "succeeded"
@@ -78,7 +91,7 @@ def _mend(world: World, wanted: Schedule, disturber: Disturber) -> str:
     gone = folder.with_name("gone")
     folder.rename(gone)
     try:
-        run = _start(world, wanted)
+        run = _start(world, wanted.profile)
         failed = world.follow(run, lambda _: None)
     finally:
         gone.rename(folder)
@@ -88,11 +101,19 @@ def _mend(world: World, wanted: Schedule, disturber: Disturber) -> str:
     return _see(world, disturber, run, attempt=2)
 
 
-_STORIES = {Story.EXPORT: _export, Story.CANCEL: _cancel, Story.RETRY: _retry, Story.MEND: _mend}
+def _pair(world: World, wanted: Schedule, disturber: Disturber) -> str:
+    disturber.begin()
+    other = PROFILES[PROFILES.index(wanted.profile) - 1]
+    runs = [_start(world, profile) for profile in (wanted.profile, other)]
+    ends = [_see(world, disturber, run) for run in runs]
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while observe.pinned(world) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    return " and ".join(sorted(set(ends)))
 
 
-def _start(world: World, wanted: Schedule) -> str:
-    run = world.exporter.write(RUNS, {"profile": wanted.profile})
+def _start(world: World, profile: str) -> str:
+    run = world.exporter.write(RUNS, {"profile": profile})
     return str(run["name"]).rpartition("/")[2]
 
 
@@ -134,7 +155,9 @@ def _is_time(moment: Moment | None, stage: str, seconds: float) -> bool:
 def _judge(world: World, wanted: Schedule, expected: set[str]) -> Iterator[str]:
     yield from invariants.at_rest(observe.rest(world))
     runs = observe.runs(world)
-    yield from invariants.one_run(runs)
+    yield from invariants.one_run_a_request(runs, 2 if wanted.story is Story.PAIR else 1)
+    if wanted.story is Story.PAIR:
+        yield from invariants.nothing_pinned(observe.pinned(world))
     for run in runs:
         yield from invariants.ended_as_documented(run, expected)
         yield from invariants.one_terminal_event(run)
@@ -142,7 +165,7 @@ def _judge(world: World, wanted: Schedule, expected: set[str]) -> Iterator[str]:
         yield from invariants.told_once(run)
         yield from invariants.signed_once(run)
         yield from invariants.delivered_once(run)
-        yield from invariants.same_bytes(run, world.undisturbed[wanted.profile])
+        yield from invariants.same_bytes(run, world.undisturbed[run.profile])
     yield from invariants.nothing_missing(observe.exports(world))
     yield from _judge_collection(world)
 

@@ -21,6 +21,7 @@ DELIVERY = Delivery("r1", "download", "succeeded", 2, TAR)
 BUNDLE = Bundle("r1", 2, TAR, TAR)
 WHOLE = RunSeen(
     id="r1",
+    profile="p",
     state="succeeded",
     attempt=2,
     sequence=6,
@@ -79,9 +80,14 @@ def test_a_cancelled_run_owes_no_bundle() -> None:
 
 
 def test_a_request_that_made_two_runs_or_none_is_found() -> None:
-    assert invariants.one_run([WHOLE]) == []
-    assert invariants.one_run([WHOLE, WHOLE])
-    assert invariants.one_run([])
+    assert invariants.one_run_a_request([WHOLE], 1) == []
+    assert invariants.one_run_a_request([WHOLE, WHOLE], 1)
+    assert invariants.one_run_a_request([], 1)
+
+
+def test_evidence_that_stays_pinned_is_found() -> None:
+    assert invariants.nothing_pinned(0) == []
+    assert invariants.nothing_pinned(1)
 
 
 @pytest.mark.parametrize("left", [Rest(outbox=1), Rest(messages={"PLAN": 1}), Rest(in_hand={"plan": 1})])

@@ -6,14 +6,17 @@ import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
 
 from cli.stella.supervise import ports
+from cli.stella.supervise.credentials import issue, open_issuer, user_grant, write_token
+from cli.stella.supervise.data_dir import DataDir
 from cli.stella.supervise.suite import DATABASE
 from tests.chaos import evidence
 from tests.chaos.door import Door
@@ -26,13 +29,16 @@ RUNS = "/api/export/runs"
 WAIT_SECONDS = 90.0
 LOOK_SECONDS = 0.02
 ENDED = ("succeeded", "failed", "cancelled", "expired")
-SETTINGS = {"shard_bytes": "1048576", "sweep_seconds": "1"}
-_PROFILES = {
-    "as-it-is": (),
-    "packed-anew": ("--compression-level", "4"),
-    "packed-tight": ("--compression-level", "9"),
-    "chosen": ("--include", "sbom", "--id", "*0*"),
+# One slot, so that a second run waits for it.
+SETTINGS = {"shard_bytes": "1048576", "sweep_seconds": "1", "tenant_concurrent_runs": "1"}
+# What a profile says beside its adapter; a level or a selection makes every segment be packed anew.
+_PROFILES: Mapping[str, dict[str, Any]] = {
+    "as-it-is": {},
+    "packed-anew": {"compressionLevel": 4},
+    "packed-tight": {"compressionLevel": 9},
+    "chosen": {"include": ["RECORD_KIND_SBOM"], "selector": {"ids": ["*0*"]}},
 }
+TOKEN_LIFE = timedelta(days=1)
 # What a run leaves; profiles, keys and evidence stay.
 _KEPT = ("export_profiles", "export_profile_revisions", "signing_keys")
 
@@ -143,18 +149,27 @@ def _patiently(ask: Callable[[], Answer]) -> Answer:
 def running_world(data: Path) -> Iterator[World]:
     """Run a suite with two adapter hosts, evidence and profiles, and export each profile undisturbed."""
     points = data / "points"
-    with running_suite(data, hosts=2, settings={**SETTINGS, "points_directory": str(points)}) as suite:
-        exporter = Door(suite.url, suite.token(EXPORTER, "admin"))
-        importer = Door(suite.url, suite.token(IMPORTER, "admin"))
-        with exporter, importer:
-            world = World(suite, points, exporter, importer, {})
-            for feed in evidence.exported():
-                exporter.import_until_done(feed)
-            for name in PROFILES:
-                command = ("export", "profile", "create", name, "--kind", "json:raw")
-                suite.stella(*command, *_PROFILES[name], tenant=EXPORTER)
-                world.undisturbed[name] = _export(world, name)
-            yield world
+    settings = {**SETTINGS, "points_directory": str(points)}
+    with (
+        running_suite(data, hosts=2, settings=settings) as suite,
+        _door(suite, EXPORTER) as exporter,
+        _door(suite, IMPORTER) as importer,
+    ):
+        world = World(suite, points, exporter, importer, {})
+        for feed in evidence.exported():
+            exporter.import_until_done(feed)
+        for name in PROFILES:
+            spec = {"kind": "json", "variant": "raw", **_PROFILES[name]}
+            exporter.write(f"/api/export/profiles?profileId={name}", {"spec": spec})
+            world.undisturbed[name] = _export(world, name)
+        yield world
+
+
+def _door(suite: Suite, tenant: str) -> Door:
+    data = DataDir(suite.data)
+    token = issue(open_issuer(data), user_grant(tenant, "admin", "", TOKEN_LIFE), datetime.now(UTC))
+    write_token(data.user_token(f"{tenant}-admin"), token)
+    return Door(suite.url, token)
 
 
 def _export(world: World, profile: str) -> str:

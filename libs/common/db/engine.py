@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.common.errors import Unavailable
 from libs.common.names import TENANT
@@ -17,8 +21,11 @@ from libs.common.settings import ServiceSettings, read_secret
 
 POOL_SIZE = 8  # connections a process may hold; five services stay well under PostgreSQL's default of 100
 POOL_WAIT_SECONDS = 10.0  # who waits longer for a connection had better come back
+IDLE_SECONDS = 1.0  # a server that ends takes about as long to serve again
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
+
+_USED = "used"  # when a connection was last given back
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +38,9 @@ class Database:
     tenants; it is for background work, never for a request.
     """
 
-    def __init__(self, url: str, password: str, service: str) -> None:
+    def __init__(self, url: str, password: str, service: str, idle_seconds: float = IDLE_SECONDS) -> None:
+        """Take where it is; a connection that lay idle for longer is looked at before it is used."""
+        self._idle_seconds = idle_seconds
         parsed = make_url(url).set(drivername="postgresql+psycopg", password=password or None)
         self._service = service
         self.engine: AsyncEngine = create_async_engine(
@@ -39,10 +48,11 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=POOL_WAIT_SECONDS,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": f"export-{service}"},
         )
         event.listen(self.engine.sync_engine, "connect", self._set_session)
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", self._check_idle)
 
     @classmethod
     def open(cls, configuration: ServiceSettings, service: str) -> Database:
@@ -57,6 +67,17 @@ class Database:
         cursor.close()
         connection.commit()  # type: ignore[attr-defined] # the same
 
+    def _check_idle(self, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """Ask the server before a connection is used that lay idle: it may be gone, and a new one is made.
+
+        One that was used a moment ago is not asked, for that would be the most frequent statement of all.
+        """
+        if time.monotonic() - record.info.get(_USED, 0.0) > self._idle_seconds:
+            try:
+                self.engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError from error
+
     @asynccontextmanager
     async def tenant(self, tenant: str) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that sees `tenant` alone; it commits at the end or rolls back on an error."""
@@ -69,10 +90,16 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def system(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction as the system role."""
+    async def system(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction as the system role; what is not `durable` may be undone by a power cut."""
+        settings = {"role": f"{self._service}_system", "commit": "on" if durable else "off"}
         async with self._begin() as connection:
-            await connection.execute(text(f"SET LOCAL ROLE {self._service}_system"))
+            await connection.execute(
+                text(
+                    "SELECT set_config('role', :role, true), set_config('synchronous_commit', :commit, true)"
+                ),
+                settings,
+            )
             yield connection
 
     @asynccontextmanager
@@ -98,6 +125,10 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
 
 
 def _away(error: DBAPIError) -> Unavailable:

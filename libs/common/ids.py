@@ -22,8 +22,3 @@ def run_id(moment: datetime) -> str:
 def new_uid() -> str:
     """Return a new UUID."""
     return str(uuid.uuid4())
-
-
-def new_trace_id() -> str:
-    """Return a new W3C trace id: 32 hexadecimal digits."""
-    return secrets.token_hex(16)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from libs.common import points, settings
 from libs.common.errors import ExportError
 from libs.common.log import configure
+from libs.common.trace import exporting
 
 S = TypeVar("S", bound=settings.ServiceSettings)
 
@@ -24,7 +25,8 @@ def run(service: str, kind: type[S], work: Callable[[S], Coroutine[Any, Any, Non
         configuration = settings.load(kind)
         configure(service, configuration.log_level)
         points.arm(configuration.points_directory, service)
-        asyncio.run(work(configuration))
+        with exporting(service, configuration.otlp_endpoint):
+            asyncio.run(work(configuration))
     except ExportError as error:
         sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
         return 1

@@ -92,6 +92,9 @@ class ServiceSettings:
     reflection: bool = setting("Offer gRPC reflection.", default=False)
     log_level: str = setting("`debug`, `info`, `warning` or `error`.", default="info")
     metrics_listen: str = setting("Address and port of the metrics page; empty: none.", default="")
+    otlp_endpoint: str = setting(
+        "Collector that takes traces by OTLP over HTTP: `http://host:4318`; empty: none are made.", default=""
+    )
     ready_file: str = setting("File to write the chosen gRPC address to, once ready.", default="")
     points_directory: str = setting(
         "Folder with orders of tests that disturb services at named points; empty: none.",

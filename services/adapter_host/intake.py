@@ -6,7 +6,6 @@ same message id, which the bus stores once. Work of a cancelled run is acknowled
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,8 +22,7 @@ from libs.common.bus import subjects
 from libs.common.bus.client import Bus
 from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import ExportError, WorkGivenUp
-from libs.common.log import unit_of_work
-from libs.common.rpc.identity import TRACE_HEADER, continue_trace
+from libs.common.log import note, note_failure
 from libs.common.rpc.status import work_error
 from services.adapter_host.adapters.base import About
 from services.adapter_host.cancels import Cancels, RunCancelled
@@ -33,7 +31,6 @@ MAX_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of evi
 # Twice as often as work may fail: what is delivered once more has ended the process of whoever began it.
 MAX_DELIVERIES = 10
 
-_log = logging.getLogger(__name__)
 Work = TypeVar("Work", AdaptWork, AssembleWork)
 Result = TypeVar("Result", AdaptResult, AssembleResult)
 
@@ -69,14 +66,17 @@ class Intake(Generic[Work, Result]):
         """Do the work and answer; what may go better next time is raised, so that the work comes again."""
         work = self._stage.read(delivery.payload)
         result = self._stage.answer(work)
-        continue_trace(delivery.headers.get(TRACE_HEADER, ""))
+        context = work.context
+        note(tenant=context.tenant, run=context.run, attempt=context.attempt, stage=self._stage.name)
         try:
             await self._cancels.unless_cancelled(work.context, self._do(work, result))
         except RunCancelled:
+            note(outcome="cancelled")
             return
         except ExportError as error:
             if error.retryable:
                 raise
+            note_failure(error)
             result.error.CopyFrom(work_error(error, retryable=False))
         await self._publish(work, result, delivery)
 
@@ -96,22 +96,14 @@ class Intake(Generic[Work, Result]):
         await self._publish(work, result, delivery)
 
     async def _do(self, work: Work, result: Result) -> None:
-        context = work.context
-        with unit_of_work(
-            _log,
-            "work done",
-            tenant=context.tenant,
-            run=context.run,
-            attempt=context.attempt,
-            stage=self._stage.name,
-        ) as line:
-            await self._stage.do(work, result, line)
+        fields: dict[str, Any] = {}
+        await self._stage.do(work, result, fields)
+        note(**fields)
 
     async def _publish(self, work: Work, result: Result, delivery: Delivery) -> None:
-        headers = {name: text for name, text in delivery.headers.items() if name == TRACE_HEADER}
         asked = delivery.message_id or _message_id(self._stage.name, work.context, self._stage.item(work))
         payload = result.SerializeToString(deterministic=True)
-        await self._bus.publish(self._stage.result_subject, payload, f"result-{asked}", headers)
+        await self._bus.publish(self._stage.result_subject, payload, f"result-{asked}")
 
 
 def _message_id(stage: str, context: WorkContext, item: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prometheus_client import REGISTRY, CollectorRegistry
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.work.v1.work_pb2 import (
     AdaptResult,
@@ -19,6 +20,7 @@ from stellaops.export.work.v1.work_pb2 import Assembled as AssembledMessage
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.bus.subjects import RESULT_ADAPT, RESULT_ASSEMBLE
 from libs.common.errors import InvalidField
+from libs.common.metrics import SegmentMetrics
 from services.adapter_host.adapters.base import Adapter, Spec
 from services.adapter_host.assembly import run_assembly
 from services.adapter_host.evidence import Snapshot
@@ -37,11 +39,19 @@ class AdaptStage:
     name = "adapt"
     result_subject = RESULT_ADAPT
 
-    def __init__(self, adapters: Mapping[str, Adapter], ledger: Ledger, blobs: Blobs, worker: str) -> None:
+    def __init__(
+        self,
+        adapters: Mapping[str, Adapter],
+        ledger: Ledger,
+        blobs: Blobs,
+        worker: str,
+        registry: CollectorRegistry = REGISTRY,
+    ) -> None:
         self._adapters = adapters
         self._ledger = ledger
         self._blobs = blobs
         self._worker = worker
+        self._metrics = SegmentMetrics(registry)
 
     def read(self, payload: bytes) -> AdaptWork:
         """Return the work of a message."""
@@ -68,6 +78,7 @@ class AdaptStage:
                 segments_reused=made.segments_reused,
             )
         )
+        self._metrics.made(work.spec.kind, work.spec.variant, made.segments, made.segments_reused)
         line |= {"shard": work.shard, "records": made.records, "bytes": made.stored_bytes}
         line |= {"segments": made.segments, "segments_reused": made.segments_reused}
 

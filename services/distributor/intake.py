@@ -16,13 +16,13 @@ from stellaops.export.work.v1.work_pb2 import (
     WorkContext,
 )
 
+from libs.common import trace
 from libs.common.blobs.store import Blob
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import CANCEL_ALL, DISTRIBUTE, RESULT_DISTRIBUTE, work_distribute
 from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import DeliveryCancelled, ExportError, WorkGivenUp
-from libs.common.log import unit_of_work
-from libs.common.rpc.identity import TRACE_HEADER
+from libs.common.log import note, note_failure
 from libs.common.rpc.status import work_error
 from services.distributor.deliver import BundleOrder, Deliveries
 from services.distributor.targets import Order, Outcome
@@ -77,11 +77,13 @@ class DistributeIntake:
         try:
             outcome = await self._deliver(order)
         except DeliveryCancelled as error:
+            note_failure(error, "cancelled")
             await self._deliveries.fail(order, error)
             return
         except ExportError as error:
             if error.retryable:
                 raise
+            note_failure(error)
             await self._deliveries.fail(order, error)
             result.error.CopyFrom(work_error(error))
         else:
@@ -89,7 +91,7 @@ class DistributeIntake:
                 return
             done = Delivered(digest=outcome.digest, bytes=outcome.size, reference=outcome.reference)
             result.done.CopyFrom(done)
-        await self._answer(result, delivery)
+        await self._answer(result)
 
     async def give_up(self, delivery: Delivery, error: Exception) -> None:
         """Answer for work that failed at every delivery; what cannot be read has nobody to answer to."""
@@ -102,19 +104,12 @@ class DistributeIntake:
         await self._deliveries.fail(order_of(work), given_up)
         result = DistributeResult(context=work.context, target_id=work.target.id)
         result.error.CopyFrom(work_error(given_up))
-        await self._answer(result, delivery)
+        await self._answer(result)
 
     async def _deliver(self, order: BundleOrder) -> Outcome | None:
         run, target = order.order.run, order.order.target
-        with unit_of_work(
-            _log,
-            "delivered",
-            tenant=order.tenant,
-            run=run,
-            stage=STAGE,
-            attempt=order.order.attempt,
-            target=target,
-        ) as line:
+        note(tenant=order.tenant, run=run, stage=STAGE, attempt=order.order.attempt, target=target)
+        with trace.span("deliver"):
             task = asyncio.create_task(self._deliveries.deliver(order))
             tasks = self._at_work.setdefault(run, {})
             tasks[task] = order.order.attempt
@@ -131,9 +126,8 @@ class DistributeIntake:
                 del tasks[task]
                 if not tasks:
                     self._at_work.pop(run, None)
-            line["outcome"] = "ok" if outcome else "overtaken"
-            line["bytes"] = outcome.size if outcome else 0
-            return outcome
+        note(outcome="ok" if outcome else "overtaken", bytes=outcome.size if outcome else 0)
+        return outcome
 
     async def _cancel(self, message: Heard) -> None:
         """Drop a run's deliveries up to the attempt that the message states: a later one is wanted."""
@@ -147,12 +141,11 @@ class DistributeIntake:
             if attempt <= upto:
                 task.cancel()
 
-    async def _answer(self, result: DistributeResult, delivery: Delivery) -> None:
-        headers = {name: text for name, text in delivery.headers.items() if name == TRACE_HEADER}
+    async def _answer(self, result: DistributeResult) -> None:
         context = result.context
         message_id = f"result-distribute-{context.run}-{context.attempt}-{result.target_id}-{context.number}"
         payload = result.SerializeToString(deterministic=True)
-        await self._bus.publish(RESULT_DISTRIBUTE, payload, message_id, headers)
+        await self._bus.publish(RESULT_DISTRIBUTE, payload, message_id)
 
 
 def order_of(work: DistributeWork) -> BundleOrder:

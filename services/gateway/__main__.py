@@ -10,7 +10,7 @@ from pathlib import Path
 
 from libs.common import clock, service
 from libs.common.http.door import HttpDoor, Tls
-from libs.common.metrics import serve_metrics
+from libs.common.metrics_page import serve_metrics
 from libs.common.rpc.tokens import TokenVerifier
 from services.gateway.application import application
 from services.gateway.config import GatewaySettings
@@ -46,7 +46,7 @@ async def _run(configuration: GatewaySettings) -> None:
         loop.add_signal_handler(number, stopping.set)
     if configuration.ready_file:
         await asyncio.to_thread(service.write_whole, Path(configuration.ready_file), address)
-    _log.info("serving", extra={"fields": {"address": address}})
+    _log.info("serving", extra={"fields": {"address": address, "metrics": page.address}})
     closed = asyncio.create_task(door.run())
     told = asyncio.create_task(stopping.wait())
     await asyncio.wait({closed, told}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 from starlette.types import ASGIApp
 
+from libs.common import trace
 from libs.common.bundle.faults import BadPath
 from libs.common.bundle.layout import MAX_PATH_CHARACTERS, check_path
 from libs.common.errors import NotFound, Unavailable
@@ -94,7 +95,7 @@ class Files:
     async def _pass(self, call: Call, rest: str) -> ASGIApp:
         tenant = caller_of(call.request, self._verifier, DOWNLOAD).tenant
         call.fields.update(tenant=tenant, run=call.variables["run"])
-        headers = {**dict(metadata_of(call, tenant)), "accept-encoding": "identity"}
+        headers = {**dict(metadata_of(call, tenant)), **trace.headers(), "accept-encoding": "identity"}
         for name in _TO_DISTRIBUTOR:
             if name in call.request.headers:
                 headers[name] = call.request.headers[name]

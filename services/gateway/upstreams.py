@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +20,11 @@ from libs.common.http.identity import bearer_token
 from libs.common.http.router import Call
 from libs.common.points import reached
 from libs.common.rpc.client import open_channel
-from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER, TRACE_HEADER
+from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER
 from libs.common.rpc.status import CURE, error_info, silence
 from services.gateway.config import GatewaySettings
 
 HEALTH_SECONDS = 2.0
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -125,15 +123,8 @@ async def send(stream: Any, message: Message) -> None:
 
 
 def metadata_of(call: Call, tenant: str) -> Metadata:
-    """Return who calls, for which tenant, in which trace: the services check all of it again."""
-    trace = call.request.headers.get(TRACE_HEADER, "")
-    if not _TRACEPARENT.fullmatch(trace):
-        trace = f"00-{call.trace}-{call.trace[:16]}-01"
-    return (
-        (AUTHORIZATION, f"Bearer {bearer_token(call.request)}"),
-        (TENANT_HEADER, tenant),
-        (TRACE_HEADER, trace),
-    )
+    """Return who calls and for which tenant: the services check both again."""
+    return ((AUTHORIZATION, f"Bearer {bearer_token(call.request)}"), (TENANT_HEADER, tenant))
 
 
 def refused(error: grpc.aio.AioRpcError, service: str) -> Refused:

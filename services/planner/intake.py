@@ -6,7 +6,6 @@ fault that may pass is raised, so that the bus delivers again; any other one fai
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -14,9 +13,8 @@ from libs.common.bus.worker import Delivery
 from libs.common.db import inbox
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, WorkGivenUp
-from libs.common.log import unit_of_work
+from libs.common.log import note, note_failure
 from libs.common.points import reached
-from libs.common.rpc.identity import TRACE_HEADER, continue_trace, current_trace
 from services.planner.planning import Planning
 from services.planner.runs.events import AttemptEvent, Planned, WorkFailed
 from services.planner.runs.evidence import Snapshot
@@ -33,8 +31,6 @@ from services.planner.wire.results import BadMessage, Received, receive
 PLAN_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of the upstream is outlasted
 # With the worker's growing pauses about twenty minutes: an outage of the database must not lose a result.
 RESULT_ATTEMPTS = 50
-
-_log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -86,23 +82,15 @@ class Intake:
         received = _read(stage, delivery)
         if received is None:
             return
-        continue_trace(delivery.headers.get(TRACE_HEADER, ""))
-        fields = {
-            "tenant": received.tenant,
-            "run": received.run,
-            "stage": stage.value,
-            "trace": current_trace(),
-        }
-        with unit_of_work(_log, "message taken", **fields, attempt=received.attempt) as line:
-            line["item"] = received.item
-            line["event"] = type(received.event).__name__
-            try:
-                await handle(received, delivery.message_id)
-            except ExportError as error:
-                if error.retryable:
-                    raise
-                line["outcome"] = error.code
-                await self._fail(received, error)
+        note(tenant=received.tenant, run=received.run, stage=stage.value, attempt=received.attempt)
+        note(item=received.item, event=type(received.event).__name__)
+        try:
+            await handle(received, delivery.message_id)
+        except ExportError as error:
+            if error.retryable:
+                raise
+            note_failure(error)
+            await self._fail(received, error)
 
     async def _plan(self, asked: Received, message_id: str) -> None:
         found = await self._asked_to_plan(asked)
@@ -175,6 +163,6 @@ def _read(stage: State, delivery: Delivery) -> Received | None:
     try:
         return receive(stage, delivery.payload)
     except BadMessage as error:
-        fields = {"subject": delivery.subject, "message": delivery.message_id, "error": str(error)}
-        _log.error("message dropped", extra={"fields": fields})
+        note_failure(error, "dropped")
+        note(message_id=delivery.message_id)
         return None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 from libs.common import ids
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError, Unavailable, WrongState
-from libs.common.log import unit_of_work
+from libs.common.log import note
 from libs.common.points import reached
-from libs.common.rpc.identity import current_trace
 from services.planner.missing import no_run
 from services.planner.preparing import Prepared, Preparing, Wish
 from services.planner.profiles.rules import DOWNLOAD_TARGET
@@ -27,8 +24,6 @@ from services.planner.store.connection import Connection
 from services.planner.transitions import Outcome, Transitions
 
 DOWNLOAD_DRIVER = "http"
-
-_log = logging.getLogger(__name__)
 
 
 class Starting:
@@ -50,9 +45,9 @@ class Starting:
 
     async def start(self, call: Call, wish: Wish, request: Request) -> str:
         """Pin the evidence and start a run; return its id. A repeated request gives the first one's."""
-        with unit_of_work(_log, "run started", tenant=call.tenant, trace=current_trace()) as line:
-            line["run"] = await self._start(call, wish, request)
-            return str(line["run"])
+        run = await self._start(call, wish, request)
+        note(run=run)
+        return run
 
     async def _start(self, call: Call, wish: Wish, request: Request) -> str:
         async with self._database.tenant(call.tenant) as connection:
@@ -95,10 +90,7 @@ class Starting:
 
     async def cancel(self, tenant: str, run_id: str, request: Request) -> None:
         """Stop a run that has not ended; one that is cancelled already stays so."""
-        with unit_of_work(_log, "run cancelled", tenant=tenant, run=run_id, trace=current_trace()):
-            await self._cancel(tenant, run_id, request)
-
-    async def _cancel(self, tenant: str, run_id: str, request: Request) -> None:
+        note(run=run_id)
         async with self._database.tenant(tenant) as connection:
             if not await self._is_new(connection, tenant, run_id, request):
                 return
@@ -113,10 +105,7 @@ class Starting:
 
     async def retry(self, tenant: str, run_id: str, request: Request) -> None:
         """Run again what failed or was cancelled, at once where a slot is free."""
-        with unit_of_work(_log, "run retried", tenant=tenant, run=run_id, trace=current_trace()):
-            await self._retry(tenant, run_id, request)
-
-    async def _retry(self, tenant: str, run_id: str, request: Request) -> None:
+        note(run=run_id)
         async with self._database.tenant(tenant) as connection:
             if not await self._is_new(connection, tenant, run_id, request):
                 return

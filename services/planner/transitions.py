@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from opentelemetry.trace import Span
+
+from libs.common import trace
 from libs.common.bus import subjects
 from libs.common.bus.client import Bus
 from libs.common.clock import Clock
 from libs.common.db import outbox
 from libs.common.errors import ExportError, Internal
 from libs.common.metrics import RunMetrics
-from libs.common.rpc.identity import TRACE_HEADER
 from services.planner.runs.events import Command, Event, Happened, KeepOutput, SendWork, StopWork
 from services.planner.runs.evidence import Snapshot
 from services.planner.runs.facts import Facts, Kept
@@ -69,7 +72,8 @@ class Transitions:
         """Add a new run where `first` has taken it, within the caller's transaction."""
         kept = await runs.add(connection, facts, first.run)
         await inputs.add(connection, facts.tenant, facts.id, snapshot)
-        await _write(connection, kept, first.commands, first.events)
+        with _in_trace_of(kept):
+            await _write(connection, kept, first.commands, first.events)
         return Outcome(None, kept, first.commands)
 
     async def apply(self, connection: Connection, kept: Kept, event: Event) -> Outcome:
@@ -80,7 +84,8 @@ class Transitions:
         saved = await runs.save(connection, kept, found.run)
         if saved is None:
             raise Internal(part="planner", reason=f"run `{kept.facts.id}` changed although it was locked")
-        await _write(connection, saved, found.commands, found.events)
+        with _in_trace_of(saved):
+            await _write(connection, saved, found.commands, found.events)
         return Outcome(kept.run, saved, found.commands)
 
     async def settle(self, outcome: Outcome) -> None:
@@ -121,6 +126,18 @@ def _concerns_dispatch(outcome: Outcome) -> bool:
     return at_shards or after.state in _SHARING
 
 
+def _in_trace_of(kept: Kept) -> AbstractContextManager[Span]:
+    """Return a span of the run's own trace, whoever's call or turn it is that changes the run."""
+    facts, run = kept.facts, kept.run
+    is_foreign = not trace.is_of_current_trace(facts.trace)
+    return trace.span(
+        f"run {run.state.value}",
+        parent=facts.trace if is_foreign else None,
+        linked=is_foreign,
+        attributes={"stella.tenant": facts.tenant, "stella.run": facts.id, "stella.attempt": run.attempt},
+    )
+
+
 async def _write(
     connection: Connection, kept: Kept, commands: Iterable[Command], happened: Sequence[Happened]
 ) -> None:
@@ -133,7 +150,7 @@ async def _write(
     messages = await _messages(connection, kept, sends)
     messages += [_event(facts, event) for event in happened]
     await events.add(connection, facts.tenant, facts.id, happened)
-    headers = {TRACE_HEADER: facts.trace} if facts.trace else {}
+    headers = trace.headers()
     for message in messages:
         await outbox.put(
             connection,

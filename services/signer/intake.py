@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-
 from google.protobuf.message import DecodeError
 from stellaops.export.v1.digests_pb2 import BlobRef
 from stellaops.export.work.v1.work_pb2 import Material as MaterialMessage
 from stellaops.export.work.v1.work_pb2 import Signed, SignResult, SignWork, WorkContext
 
+from libs.common import trace
 from libs.common.blobs.store import Blob
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import RESULT_SIGN
 from libs.common.bus.worker import Delivery
 from libs.common.errors import ExportError, WorkGivenUp
-from libs.common.log import unit_of_work
+from libs.common.log import note, note_failure
 from libs.common.points import reached
 from libs.common.rpc.status import work_error
 from services.signer.attempts import Attempts
@@ -22,10 +21,7 @@ from services.signer.sign import SignOrder
 from services.signer.statement import Material
 
 STAGE = "sign"
-TRACE_HEADER = "traceparent"
 MAX_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of database or bus is outlasted
-
-_log = logging.getLogger(__name__)
 
 
 class SignIntake:
@@ -44,8 +40,9 @@ class SignIntake:
         except ExportError as error:
             if error.retryable:
                 raise
+            note_failure(error)
             result.error.CopyFrom(work_error(error))
-        await self._answer(result, delivery)
+        await self._answer(result)
 
     async def give_up(self, delivery: Delivery, error: Exception) -> None:
         """Answer for work that failed at every delivery; what cannot be read has nobody to answer to."""
@@ -55,25 +52,21 @@ class SignIntake:
             return
         last = error if isinstance(error, ExportError) else type(error).__name__
         given_up = WorkGivenUp(stage=STAGE, attempts=delivery.attempt, reason=last)
-        await self._answer(SignResult(context=context, error=work_error(given_up)), delivery)
+        await self._answer(SignResult(context=context, error=work_error(given_up)))
 
     async def _sign(self, work: SignWork) -> Signed:
         order = _order(work)
-        with unit_of_work(
-            _log, "signed", tenant=order.tenant, run=order.run, stage=STAGE, attempt=order.attempt
-        ) as line:
+        note(tenant=order.tenant, run=order.run, stage=STAGE, attempt=order.attempt)
+        with trace.span("sign"):
             signature = await self._attempts.sign_once(order)
-            reached("signer.committed")
-            line["key_hint"] = signature.key_hint
-            line["bytes"] = order.manifest.size
+        reached("signer.committed")
+        note(key_hint=signature.key_hint, bytes=order.manifest.size)
         layout = BlobRef(digest=signature.layout.digest, bytes=signature.layout.size)
         return Signed(layout=layout, key_hint=signature.key_hint)
 
-    async def _answer(self, result: SignResult, delivery: Delivery) -> None:
-        headers = {name: text for name, text in delivery.headers.items() if name == TRACE_HEADER}
-        await self._bus.publish(
-            RESULT_SIGN, result.SerializeToString(deterministic=True), _message_id(result.context), headers
-        )
+    async def _answer(self, result: SignResult) -> None:
+        payload = result.SerializeToString(deterministic=True)
+        await self._bus.publish(RESULT_SIGN, payload, _message_id(result.context))
 
 
 def _message_id(context: WorkContext) -> str:

@@ -21,9 +21,10 @@ from libs.common import clock
 from libs.common.errors import Unimplemented
 from libs.common.http.door import HttpDoor
 from libs.common.rpc.access import ROLES
-from libs.common.rpc.identity import current_caller, current_trace
+from libs.common.rpc.identity import current_caller
 from libs.common.rpc.server import Server
 from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
+from libs.common.trace import current_trace
 from services.gateway.application import application
 from services.gateway.config import GatewaySettings
 from services.gateway.contracts import PUBLIC

@@ -39,11 +39,12 @@ from libs.common.bus.worker import Delivery, Handler, Worker
 from libs.common.db.engine import Database
 from libs.common.errors import AdapterUnknown, SnapshotGone, Unavailable, Unimplemented
 from libs.common.rpc.access import ROLES, SERVICE
-from libs.common.rpc.identity import current_caller, current_trace
+from libs.common.rpc.identity import current_caller
 from libs.common.rpc.server import Server
 from libs.common.rpc.status import error_info
 from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
+from libs.common.trace import current_trace
 from services.planner.__main__ import SERVICES, Planner, compose
 from services.planner.config import PlannerSettings
 from tests.kit.infrastructure import Nats, TestDatabase

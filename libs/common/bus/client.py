@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+from libs.common import trace
 from libs.common.bus.subjects import STREAMS, inbox
 from libs.common.errors import Unavailable
 from libs.common.settings import ServiceSettings, read_secret
@@ -66,10 +67,13 @@ class Bus:
     async def publish(
         self, subject: str, payload: bytes, message_id: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Store a message in its stream; the same `message_id` within the window is stored once."""
+        """Store a message in its stream; the same `message_id` within the window is stored once.
+
+        It carries the trace that it is sent in, unless `headers` name the one that it was written in.
+        """
         try:
             await self.jetstream.publish(
-                subject, payload, headers={"Nats-Msg-Id": message_id, **(headers or {})}
+                subject, payload, headers={"Nats-Msg-Id": message_id, **trace.headers(), **(headers or {})}
             )
         except (NatsError, OSError, TimeoutError) as error:
             raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error

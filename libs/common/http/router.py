@@ -9,18 +9,22 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from libs.common import trace
 from libs.common.clock import Clock
 from libs.common.errors import ExportError, Internal, MethodNotAllowed, NotFound, TooLarge
 from libs.common.http.answers import Refusal, Refused
-from libs.common.http.identity import trace_of
-from libs.common.log import unit_of_work
+from libs.common.log import note_failure, unit_of_work
+from libs.common.metrics import METHODS, HttpMetrics
 
 # Twice the largest token; a browser's own headers stay under 4 KiB. The door itself stops reading at 64 KiB.
 MAX_HEADER_BYTES = 16 * 1024
@@ -30,6 +34,7 @@ LINGER_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 10.0
 _SHOWN_CHARACTERS = 120  # so much of a hostile path stands in an error
 _SERVER_ERROR = 500
+_NO_ROUTE = "none"  # names in logs and metrics whatever no route takes
 
 _log = logging.getLogger(__name__)
 
@@ -65,35 +70,57 @@ class Route:
 class Router:
     """An ASGI application over routes; the first that matches is taken."""
 
-    def __init__(self, routes: Iterable[Route], clock: Clock) -> None:
+    def __init__(self, routes: Iterable[Route], clock: Clock, registry: CollectorRegistry = REGISTRY) -> None:
         """Take the routes in order."""
         self._routes = tuple(routes)
         self._clock = clock
+        self._metrics = HttpMetrics(registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         receive = receiving = _Receiving(receive, scope)
         request = Request(scope, receive)
-        trace = trace_of(request)
         sending = _Sending(send, receiving)
+        start = time.perf_counter()
+        route, answer = self._answering(request, receive, sending)
+        label = _NO_ROUTE if route is None else route.label
+        method = request.method if request.method in METHODS else "other"
+        parent = request.headers.get(trace.TRACE_HEADER, "")
+        with trace.span(f"{method} {label}", SpanKind.SERVER, parent=parent) as made:
+            if route is not None and route.quiet:
+                await answer({})
+                return
+            with unit_of_work(_log, "request", method=method, route=label) as line:
+                try:
+                    await answer(line)
+                finally:
+                    line.update(status=sending.status, bytes=sending.size)
+                    made.set_attribute("http.response.status_code", sending.status)
+                    self._metrics.answered(method, label, sending.status, time.perf_counter() - start)
+                if sending.status >= _SERVER_ERROR or not sending.complete:
+                    line["outcome"] = "error"
+
+    def _answering(
+        self, request: Request, receive: Receive, sending: _Sending
+    ) -> tuple[Route | None, Callable[[dict[str, Any]], Awaitable[None]]]:
+        """Return the route of a request, if there is one, and what answers it, with fields for its line."""
         try:
             route, variables = self._find(request)
-        except ExportError as error:
-            await self._refuse(Refused(Refusal.of(error), _allow(error)), trace, scope, receive, sending)
-            return
-        except Refused as refused:
-            await self._refuse(refused, trace, scope, receive, sending)
-            return
-        call = Call(request, variables, trace)
-        if route.quiet:
+        except (ExportError, Refused) as error:
+            refused = error if isinstance(error, Refused) else Refused(Refusal.of(error), _allow(error))
+            code = refused.refusal.code
+
+            async def refuse(fields: dict[str, Any]) -> None:
+                fields["error_code"] = code
+                await self._refuse(refused, request.scope, receive, sending)
+
+            return None, refuse
+
+        async def answer(fields: dict[str, Any]) -> None:
+            call = Call(request, variables, trace.current_trace(), fields)
             await self._answer(route, call, receive, sending)
-            return
-        fields = {"method": request.method, "route": route.label, "trace": trace}
-        with unit_of_work(_log, "request", **fields) as line:
-            await self._answer(route, call, receive, sending)
-            line.update(call.fields, status=sending.status, bytes=sending.size)
-            if sending.status >= _SERVER_ERROR or not sending.complete:
-                line["outcome"] = "error"
+
+        return route, answer
 
     def _find(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         if sum(len(name) + len(value) for name, value in request.headers.raw) > MAX_HEADER_BYTES:
@@ -129,21 +156,21 @@ class Router:
         except ClientDisconnect:
             call.fields["disconnected"] = True
         except Refused as refused:
-            await self._refuse(refused, call.trace, scope, receive, sending)
+            call.fields["error_code"] = refused.refusal.code
+            await self._refuse(refused, scope, receive, sending)
         except ExportError as error:
             call.fields["error_code"] = error.code
-            await self._refuse(Refused(Refusal.of(error)), call.trace, scope, receive, sending)
-        except Exception:  # noqa: BLE001 - one answer for every error
-            _log.exception("request failed", extra={"fields": {"route": route.label, "trace": call.trace}})
+            await self._refuse(Refused(Refusal.of(error)), scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - one answer for every error
+            note_failure(error)
             fault = Internal(part=route.label, reason="an unexpected error")
-            await self._refuse(Refused(Refusal.of(fault)), call.trace, scope, receive, sending)
+            await self._refuse(Refused(Refusal.of(fault)), scope, receive, sending)
 
-    async def _refuse(
-        self, refused: Refused, trace: str, scope: Scope, receive: Receive, sending: _Sending
-    ) -> None:
+    async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, sending: _Sending) -> None:
         """Answer the error; where the answer has begun, the connection ends without its end instead."""
         if not sending.status:
-            response = refused.refusal.response(trace, self._clock(), refused.headers)
+            trace_id = trace.current_trace()
+            response = refused.refusal.response(trace_id, self._clock(), refused.headers)
             await response(scope, receive, sending)
 
 

@@ -1,4 +1,4 @@
-"""Channels to other services: retry policy, deadlines, the service's own token, TLS."""
+"""Channels to other services: retry policy, deadlines, the service's own token, TLS, the present trace."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import grpc
 
-from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER, TRACE_HEADER, current_trace
+from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER
 from libs.common.rpc.server import MAX_MESSAGE_BYTES
+from libs.common.rpc.traced import TracedChannel
 from libs.common.settings import ServiceSettings
 
 UNARY_DEADLINE_SECONDS = 10.0
@@ -39,13 +40,13 @@ def open_channel(address: str, settings: ServiceSettings) -> grpc.aio.Channel:
         ("grpc.max_reconnect_backoff_ms", 1000),
     )
     if not settings.tls_certificate_file:
-        return grpc.aio.insecure_channel(address, options=options)
+        return TracedChannel(grpc.aio.insecure_channel(address, options=options))
     credentials = grpc.ssl_channel_credentials(
         root_certificates=Path(settings.tls_authority_file).read_bytes(),
         private_key=Path(settings.tls_key_file).read_bytes(),
         certificate_chain=Path(settings.tls_certificate_file).read_bytes(),
     )
-    return grpc.aio.secure_channel(address, credentials, options=options)
+    return TracedChannel(grpc.aio.secure_channel(address, credentials, options=options))
 
 
 class ServiceIdentity:
@@ -55,9 +56,6 @@ class ServiceIdentity:
         self._path = Path(token_file)
 
     def metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
-        """Return token, tenant and trace; the file is read each time, since tokens are renewed in place."""
+        """Return token and tenant; the file is read each time, since tokens are renewed in place."""
         token = self._path.read_text(encoding="utf-8").strip()
-        metadata = [(AUTHORIZATION, f"Bearer {token}"), (TENANT_HEADER, tenant)]
-        if trace := current_trace():
-            metadata.append((TRACE_HEADER, f"00-{trace}-{trace[:16]}-01"))
-        return tuple(metadata)
+        return ((AUTHORIZATION, f"Bearer {token}"), (TENANT_HEADER, tenant))

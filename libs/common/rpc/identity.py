@@ -1,18 +1,21 @@
-"""The server's guard: who calls, may they, is the request valid; and one answer for every error."""
+"""The server's guard: who calls, may they, is the request valid; one line and one answer for each call."""
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
 import protovalidate
 from google.protobuf.message import Message
 from grpc_status import rpc_status
+from opentelemetry.trace import SpanKind
 
+from libs.common import trace
 from libs.common.errors import (
     DeadlineExceeded,
     ExportError,
@@ -21,40 +24,23 @@ from libs.common.errors import (
     PermissionDenied,
     Unimplemented,
 )
-from libs.common.ids import new_trace_id
+from libs.common.log import note, unit_of_work
+from libs.common.metrics import RpcMetrics
 from libs.common.rpc.access import REQUIRED, UNGUARDED
 from libs.common.rpc.status import to_status
 from libs.common.rpc.tokens import Caller, TokenVerifier
 
 AUTHORIZATION = "authorization"
 TENANT_HEADER = "x-stella-tenant"
-TRACE_HEADER = "traceparent"
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C trace context
+CANCELLED = "CANCELLED"
 
 _log = logging.getLogger(__name__)
 _caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
-_trace: contextvars.ContextVar[str] = contextvars.ContextVar("trace", default="")
 
 
 def current_caller() -> Caller:
     """Return who calls the RPC that is being served."""
     return _caller.get()
-
-
-def current_trace() -> str:
-    """Return the trace id of the RPC that is being served, or an empty string."""
-    return _trace.get()
-
-
-def continue_trace(traceparent: str) -> None:
-    """Let what this task does from here on belong to the trace that a message names, or to a new one."""
-    _trace.set(_trace_of(traceparent))
-
-
-def _trace_of(traceparent: str) -> str:
-    found = _TRACEPARENT.fullmatch(traceparent)
-    return new_trace_id() if found is None else found[1]
 
 
 def check(request: Message) -> None:
@@ -95,11 +81,13 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in 
     """Wraps every handler: token, tenant and scope first, then the contract's rules, then the handler.
 
     A method that has no row in `access.REQUIRED` is refused. Errors of the catalogue become their status;
-    anything else is logged with its trace id and answered as `ERR_EXPORT_INTERNAL` without a detail.
+    anything else is logged and answered as `ERR_EXPORT_INTERNAL` without a detail. Health and reflection are
+    asked every few seconds and say nothing: they are neither guarded nor logged.
     """
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, metrics: RpcMetrics) -> None:
         self._verifier = verifier
+        self._metrics = metrics
 
     async def intercept_service(
         self,
@@ -112,25 +100,44 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in 
         if handler is None or method in UNGUARDED:
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
-        return _guarded(handler, _Call(method, metadata, self._verifier))
+        return _guarded(handler, _Call(method, metadata, self._verifier, self._metrics))
 
 
 class _Call:
-    """What is known of one call before its request arrives."""
+    """One call: what is known of it before its request arrives, and the unit of work that it is."""
 
-    def __init__(self, method: str, metadata: dict[str, Any], verifier: TokenVerifier) -> None:
+    def __init__(
+        self, method: str, metadata: dict[str, Any], verifier: TokenVerifier, metrics: RpcMetrics
+    ) -> None:
         self.method = method
         self._metadata = metadata
         self._verifier = verifier
-        self.trace = _trace_of(str(metadata.get(TRACE_HEADER, "")))
+        self._metrics = metrics
+
+    @contextlib.contextmanager
+    def unit(self) -> Iterator[None]:
+        """Let what happens within be this call's work: a span, a line, a count; raise only what may leave."""
+        start, code = time.perf_counter(), CANCELLED
+        name, parent = self.method.lstrip("/"), str(self._metadata.get(trace.TRACE_HEADER, ""))
+        with trace.span(name, SpanKind.SERVER, parent=parent), unit_of_work(_log, "call", method=name):
+            try:
+                yield
+                code = grpc.StatusCode.OK.name
+            except Exception as error:
+                refusal = self._explain(error)
+                code = refusal.status
+                raise refusal from error
+            finally:
+                note(code=code)
+                self._metrics.served(name, code, time.perf_counter() - start)
 
     def admit(self) -> None:
-        """Set caller and trace of this call, or raise."""
-        _trace.set(self.trace)
+        """Set the caller of this call, or raise."""
         scheme, _, token = str(self._metadata.get(AUTHORIZATION, "")).partition(" ")
         caller = self._verifier.verify(
             token if scheme.lower() == "bearer" else "", self._metadata.get(TENANT_HEADER)
         )
+        note(tenant=caller.tenant)
         scope = REQUIRED.get(self.method)
         if scope is None:
             raise PermissionDenied(scope=f"(none allows {self.method})")
@@ -142,16 +149,15 @@ class _Call:
             return error
         if isinstance(error, NotImplementedError):
             return Unimplemented(method=self.method)
-        fields = {"method": self.method, "trace": self.trace}
-        _log.error("call failed", extra={"fields": fields}, exc_info=error)
         if isinstance(error, TimeoutError):
             return DeadlineExceeded(dependency=self.method)
         return Internal(part=self.method.split("/")[1], reason="an unexpected error")
 
-    async def refuse(self, context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
-        """Answer with the error's status."""
-        status = rpc_status.to_status(to_status(self._explain(error), self.trace))
-        await context.abort(status.code, status.details, status.trailing_metadata)
+
+async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: ExportError, trace_id: str) -> None:
+    """Answer with the error's status."""
+    status = rpc_status.to_status(to_status(error, trace_id))
+    await context.abort(status.code, status.details, status.trailing_metadata)
 
 
 def _guarded(handler: grpc.RpcMethodHandler[Any, Any], call: _Call) -> grpc.RpcMethodHandler[Any, Any]:
@@ -170,28 +176,34 @@ def _guarded(handler: grpc.RpcMethodHandler[Any, Any], call: _Call) -> grpc.RpcM
 
 def _unary(behaviour: Any, call: _Call) -> Any:
     async def serve(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        trace_id = ""
         try:
-            call.admit()
-            check(request)
-            return await behaviour(request, context)
-        except Exception as error:  # noqa: BLE001 - one answer for every error
-            await call.refuse(context, error)
+            with call.unit():
+                trace_id = trace.current_trace()
+                call.admit()
+                check(request)
+                return await behaviour(request, context)
+        except ExportError as error:
+            await _refuse(context, error, trace_id)
 
     return serve
 
 
 def _stream(behaviour: Any, call: _Call) -> Any:
     async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        trace_id = ""
         try:
-            call.admit()
-            if isinstance(request, Message):
-                check(request)
-            else:
-                request = _checked(request)
-            async for answer in behaviour(request, context):
-                yield answer
-        except Exception as error:  # noqa: BLE001 - one answer for every error
-            await call.refuse(context, error)
+            with call.unit():
+                trace_id = trace.current_trace()
+                call.admit()
+                if isinstance(request, Message):
+                    check(request)
+                else:
+                    request = _checked(request)
+                async for answer in behaviour(request, context):
+                    yield answer
+        except ExportError as error:
+            await _refuse(context, error, trace_id)
 
     return serve
 

@@ -14,9 +14,11 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from libs.common.errors import ExportError
-from libs.common.metrics import serve_metrics
+from libs.common.metrics import RpcMetrics
+from libs.common.metrics_page import serve_metrics
 from libs.common.rpc.identity import Guard
 from libs.common.rpc.tokens import TokenVerifier
 from libs.common.service import write_whole
@@ -44,10 +46,11 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 class Server:
     """One service's gRPC door."""
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, registry: CollectorRegistry = REGISTRY) -> None:
         verifier = TokenVerifier.from_file(settings.jwks_file, settings.token_issuer, settings.token_audience)
         self.settings = settings
-        self.grpc = grpc.aio.server(interceptors=[Guard(verifier)], options=OPTIONS)
+        self.registry = registry
+        self.grpc = grpc.aio.server(interceptors=[Guard(verifier, RpcMetrics(registry))], options=OPTIONS)
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         self.address = ""
@@ -118,7 +121,7 @@ async def serve(
     then `close` runs in order. Where settings say so, metrics are served and the address is written to a
     file once the door is open.
     """
-    page = serve_metrics(server.settings.metrics_listen)
+    page = serve_metrics(server.settings.metrics_listen, server.registry)
     address = await server.start(services)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -129,7 +132,7 @@ async def serve(
     waiter = asyncio.create_task(stop.wait())
     if server.settings.ready_file:
         await asyncio.to_thread(write_whole, Path(server.settings.ready_file), address)
-    _log.info("serving", extra={"fields": {"address": address}})
+    _log.info("serving", extra={"fields": {"address": address, "metrics": page.address}})
     done, _ = await asyncio.wait([*tasks, waiter], return_when=asyncio.FIRST_COMPLETED)
     for task in (*tasks, waiter):
         task.cancel()

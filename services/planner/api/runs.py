@@ -13,7 +13,8 @@ from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.names import RUN, last_id
 from libs.common.rpc.identity import current_caller
-from services.planner.api.asking import Context, call_for, traceparent
+from libs.common.trace import traceparent
+from services.planner.api.asking import Context, call_for
 from services.planner.api.pages import page_of, position_in, size_of
 from services.planner.api.previews import preview_message
 from services.planner.missing import no_run

@@ -28,6 +28,7 @@ from libs.common.bus import subjects
 from libs.common.bus.client import Bus
 from libs.common.bus.worker import Delivery
 from libs.common.errors import Unavailable
+from libs.common.trace import span
 from services.adapter_host.adapters.json_raw.adapter import ADAPTER
 from services.adapter_host.cancels import Cancels
 from services.adapter_host.installed import installed_adapters
@@ -194,8 +195,9 @@ async def test_the_same_message_twice_gives_the_same_blobs_and_one_result(stand:
     run = next(stand.runs)
     intake = await stand.intake()
     payload = shard(run, 4).SerializeToString()
-    delivery = Delivery("", payload, f"adapt-{run}-1-4", {"traceparent": TRACE}, 1)
-    await intake.handle(delivery)
+    delivery = Delivery("", payload, f"adapt-{run}-1-4", {}, 1)
+    with span("work", parent=TRACE):
+        await intake.handle(delivery)
     before = await stand.planner.jetstream.stream_info("RESULT")
     first = await stand.adapted(1)
     await intake.handle(delivery)
@@ -261,10 +263,11 @@ async def test_an_upstream_that_is_away_is_given_up_on_and_may_be_tried_again(st
     stand.upstream.lists_segments, stand.upstream.interrupt_after = False, 1
     intake = await stand.intake()
     payload = shard(run, 0).SerializeToString()
-    delivery = Delivery("", payload, f"adapt-{run}-1-0", {"traceparent": TRACE}, 5)
+    delivery = Delivery("", payload, f"adapt-{run}-1-0", {}, 5)
     with pytest.raises(Unavailable) as caught:
         await intake.handle(delivery)
-    await intake.give_up(delivery, caught.value)
+    with span("work", parent=TRACE):
+        await intake.give_up(delivery, caught.value)
     error = (await stand.adapted(1))[f"result-adapt-{run}-1-0"].error
     assert (error.code, error.retryable) == ("ERR_EXPORT_WORK_GIVEN_UP", True)
     assert "5 times" in error.message
@@ -275,8 +278,9 @@ async def test_what_nobody_foresaw_is_given_up_on_without_its_text(stand: Stand)
     run = next(stand.runs)
     intake = await stand.intake()
     payload = shard(run, 0).SerializeToString()
-    delivery = Delivery("", payload, f"adapt-{run}-1-0", {"traceparent": TRACE}, 5)
-    await intake.give_up(delivery, KeyError("secret detail"))
+    delivery = Delivery("", payload, f"adapt-{run}-1-0", {}, 5)
+    with span("work", parent=TRACE):
+        await intake.give_up(delivery, KeyError("secret detail"))
     error = (await stand.adapted(1))[f"result-adapt-{run}-1-0"].error
     assert (error.code, error.retryable) == ("ERR_EXPORT_WORK_GIVEN_UP", False)
     assert "secret" not in error.message

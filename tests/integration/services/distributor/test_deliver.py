@@ -29,6 +29,7 @@ from tests.kit.infrastructure import Nats
 from tests.kit.stored_bundles import StoredFiles, distribute_work, store_files
 
 FILES = make_bundle()
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 TAR = tar_of(FILES)
 TAR_DIGEST = f"sha256:{hashlib.sha256(TAR).hexdigest()}"
 
@@ -190,12 +191,12 @@ async def test_work_from_the_bus_is_answered_with_what_was_delivered(
 ) -> None:
     work = distribute_work(stored, run, number=3)
     async with running(DistributeIntake(bus, stock.deliveries).worker("http", 2)):
-        trace = {"traceparent": "00-a-b-01"}
+        trace = {"traceparent": TRACE}
         await planner.publish(work_distribute("http"), work.SerializeToString(), f"work-{run}", trace)
         result, headers = await results.next()
     assert (result.context, result.target_id) == (work.context, "download")
     assert (result.done.digest, result.done.bytes) == (TAR_DIGEST, len(TAR))
-    assert headers["traceparent"] == "00-a-b-01"
+    assert headers["traceparent"] == TRACE
 
 
 def delivery(stored: StoredFiles, run: str, attempt: int = 1) -> Delivery:

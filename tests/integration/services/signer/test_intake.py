@@ -13,6 +13,7 @@ from libs.common.bus.client import Bus
 from libs.common.bus.subjects import RESULT_SIGN
 from libs.common.bus.worker import Delivery, Worker
 from libs.common.errors import Internal, Unavailable
+from libs.common.trace import span
 from services.signer.attempts import Attempts
 from services.signer.intake import SignIntake
 from services.signer.keyring import Keyring
@@ -20,6 +21,8 @@ from services.signer.sign import SignOrder
 from services.signer.store.signatures import Signature
 from tests.kit.infrastructure import Nats
 from tests.kit.signing import sign_work, store_unsigned
+
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 
 
 class Results:
@@ -94,9 +97,10 @@ async def test_the_trace_goes_on_with_the_answer(
 ) -> None:
     await keyring.ensure()
     work = sign_work(await store_unsigned(blobs, run="run-trace"))
-    await intake.handle(delivery(work, traceparent="00-a-b-01", other="stays here"))
+    with span("work", parent=TRACE):
+        await intake.handle(delivery(work, other="stays here"))
     _, headers = await results.next()
-    assert (headers["traceparent"], "other" in headers) == ("00-a-b-01", False)
+    assert (headers["traceparent"], "other" in headers) == (TRACE, False)
 
 
 class Failing(Attempts):

@@ -9,7 +9,8 @@ import urllib.request
 import pytest
 from prometheus_client import CollectorRegistry
 
-from libs.common.metrics import RunMetrics, serve_metrics
+from libs.common.metrics import RunMetrics
+from libs.common.metrics_page import serve_metrics
 from libs.common.settings import BadSetting
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,8 @@ from libs.common.rpc.server import Server, serve
 from services.evidence.api.imports import Imports
 from services.evidence.api.ledger import Ledger
 from services.evidence.config import EvidenceSettings
+from services.evidence.importing.gather import Readers
+from services.evidence.importing.processes import Processes
 from services.evidence.ledger.deletion import Deleter
 from services.evidence.ledger.importer import Importer
 from services.evidence.ledger.reading import Reader
@@ -28,6 +31,7 @@ BLOB_AREA = "evidence"
 GARBAGE_THRESHOLD = (
     50_000  # parsed documents hold no cycles: looking for them at Python's 700 takes a fifth of the time
 )
+MOST_PROCESSES = 8  # one thread merges what they read: more of them would wait for it
 
 
 def main() -> int:
@@ -43,8 +47,10 @@ async def _run(configuration: EvidenceSettings) -> None:
         ThreadPoolExecutor(configuration.import_concurrency + 1, "import"),
         ThreadPoolExecutor(configuration.frame_threads, "frames"),
     )
+    processes = Processes(configuration.import_processes or min(_cores(), MOST_PROCESSES))
+    readers = Readers(processes.read, processes.count)
     transactions = Transactions(database, blobs, pools, clock.now)
-    importer = Importer(transactions, pools, clock.now, configuration.import_concurrency)
+    importer = Importer(transactions, pools, readers, clock.now, configuration.import_concurrency)
     server = Server(configuration)
     imports = Imports(importer, Deleter(transactions), clock.now)
     add_ImportServiceServicer_to_server(imports, server.grpc)
@@ -62,6 +68,12 @@ async def _run(configuration: EvidenceSettings) -> None:
     )
     pools.imports.shutdown()
     pools.frames.shutdown()
+    processes.close()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ class EvidenceSettings(ServiceSettings):
         low=1,
         high=16,
     )
+    import_processes: int = setting(
+        "Processes that read what is imported; 0 is one for each core, 8 at most. Each takes about 100 MiB.",
+        default=0,
+        low=0,
+        high=64,
+    )
     frame_threads: int = setting("Threads that pack and store new segments.", default=4, low=1, high=64)
     sweep_seconds: float = setting(
         "Pause between two sweeps of history that no snapshot can see.", default=300.0, low=1.0, high=86_400.0

@@ -13,7 +13,7 @@ from typing import Any
 import zstandard
 
 from services.evidence.importing.containers import Opener
-from services.evidence.importing.documents import Document, ImportedRecord
+from services.evidence.importing.documents import Document, ImportedRecord, Lines
 from services.evidence.importing.incoming import FileBegins, files
 from services.evidence.importing.interpret import Reading, interpret
 from services.evidence.importing.limits import Budget
@@ -171,7 +171,12 @@ def parts(contents: dict[str, bytes], chunk: int = 1 << 20) -> Iterator[FileBegi
 def opened(contents: dict[str, bytes], source: str = "", chunk: int = 1 << 20) -> list[Document | Refused]:
     """Open files down to their documents."""
     opener = Opener(Budget(), source)
-    return [document for file in files(parts(contents, chunk)) for document in opener.open(file)]
+    return [
+        document
+        for file in files(parts(contents, chunk))
+        for each in opener.open(file)
+        for document in (each.documents() if isinstance(each, Lines) else [each])
+    ]
 
 
 def read(

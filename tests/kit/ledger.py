@@ -12,8 +12,9 @@ from pathlib import Path
 
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
-from services.evidence.importing.gather import Account
+from services.evidence.importing.gather import Account, Readers
 from services.evidence.importing.incoming import FileBegins
+from services.evidence.importing.work import perform
 from services.evidence.ledger.deletion import Deleter
 from services.evidence.ledger.importer import Importer, Outcome, Spec
 from services.evidence.ledger.reading import Opened, Reader
@@ -63,7 +64,8 @@ class TestLedger:
 
     def __post_init__(self) -> None:
         self.transactions = Transactions(self.database, self.blobs, self.pools, self.clock)
-        self.importer = Importer(self.transactions, self.pools, self.clock, 2)
+        self.readers = Readers(lambda batch: self.pools.frames.submit(perform, batch), 2)
+        self.importer = Importer(self.transactions, self.pools, self.readers, self.clock, 2)
         self.deleter = Deleter(self.transactions)
         self.reader = Reader(self.database, self.blobs, self.clock)
         self.sweeper = Sweeper(self.database, self.blobs, self.clock, 1.0)

@@ -1,4 +1,4 @@
-"""Reads exact lengths and lines out of a stream of chunks, without holding more than was asked for."""
+"""Reads exact lengths and blocks of lines out of a stream of chunks, holding no more than was asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from libs.common.errors import BadArchive
+from services.evidence.importing.limits import BLOCK_BYTES, MAX_BLOCK_LINES
 
 
 class ChunkReader:
@@ -88,31 +89,84 @@ def whole(chunks: Iterator[bytes], limit: int) -> bytes | Oversize:
     return document.finish()
 
 
-def lines(chunks: Iterator[bytes], limit: int) -> Iterator[bytes | Oversize]:
-    r"""Yield what stands between the bytes `\n`, and nothing for an empty rest at the end."""
-    pending: _Line | None = None
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines in a row, as they stand in the stream, or one that is too long; `first` counts from 1."""
+
+    first: int
+    content: bytes | Oversize
+
+
+def blocks(chunks: Iterator[bytes], limit: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    r"""Yield the lines, split on `\n`, in blocks of about `size` bytes; a longer line stands alone."""
+    lines = _Lines(limit, size)
     for chunk in chunks:
-        first, *following = chunk.split(b"\n")
-        if not following:
-            pending = pending or _Line(limit)
-            pending.add(first)
-            continue
-        if pending is None:
-            yield _bounded(first, limit)
-        else:
-            pending.add(first)
-            yield pending.finish()
-        for line in following[:-1]:
-            yield _bounded(line, limit)
-        pending = None
-        if following[-1]:
-            pending = _Line(limit)
-            pending.add(following[-1])
-    if pending is not None:
-        yield pending.finish()
+        for piece in _pieces(chunk, limit):
+            yield from lines.add(piece)
+    yield from lines.finish()
 
 
-def _bounded(line: bytes, limit: int) -> bytes | Oversize:
-    if len(line) <= limit:
-        return line
-    return Oversize(len(line), "sha256:" + hashlib.sha256(line).hexdigest())
+def _pieces(chunk: bytes, limit: int) -> Iterator[bytes]:
+    """Cut a chunk anywhere, so that no piece is longer than a line may be or holds too many lines."""
+    if len(chunk) <= limit and chunk.count(b"\n") <= MAX_BLOCK_LINES:
+        yield chunk
+        return
+    middle = len(chunk) // 2
+    yield from _pieces(chunk[:middle], limit)
+    yield from _pieces(chunk[middle:], limit)
+
+
+class _Lines:
+    """Lines that wait for their block to be full: whole ones, then the beginning of one."""
+
+    def __init__(self, limit: int, size: int) -> None:
+        self._limit = limit
+        self._size = size
+        self._first = 1
+        self._whole: list[bytes] = []
+        self._whole_bytes = 0
+        self._whole_lines = 0
+        self._rest: _Line | None = None
+
+    def add(self, piece: bytes) -> Iterator[Block]:
+        """Take the next bytes."""
+        start = 0
+        if self._rest is not None and (end := piece.find(b"\n")) >= 0:
+            self._rest.add(piece[:end])
+            yield from self._end_line(self._rest.finish())
+            self._rest = None
+            start = end + 1
+        end = piece.rfind(b"\n", start) + 1
+        if end > start:
+            self._hold(piece[start:end])
+            start = end
+        if self._whole_bytes >= self._size or self._whole_lines >= MAX_BLOCK_LINES:
+            yield from self._flush()
+        if start < len(piece):
+            self._rest = self._rest or _Line(self._limit)
+            self._rest.add(piece[start:])
+
+    def finish(self) -> Iterator[Block]:
+        """Take the end of the stream; nothing after the last line feed is no line."""
+        if self._rest is not None:
+            yield from self._end_line(self._rest.finish())
+        yield from self._flush()
+
+    def _end_line(self, line: bytes | Oversize) -> Iterator[Block]:
+        if isinstance(line, bytes) and len(line) < self._size:
+            self._hold(line + b"\n")
+            return
+        yield from self._flush()
+        yield Block(self._first, line)
+        self._first += 1
+
+    def _hold(self, lines: bytes) -> None:
+        self._whole.append(lines)
+        self._whole_bytes += len(lines)
+        self._whole_lines += lines.count(b"\n")
+
+    def _flush(self) -> Iterator[Block]:
+        if self._whole:
+            yield Block(self._first, b"".join(self._whole))
+        self._first += self._whole_lines
+        self._whole, self._whole_bytes, self._whole_lines = [], 0, 0

@@ -1,4 +1,4 @@
-"""Opens what is imported: files, compressed files, line files and archives, down to single documents."""
+"""Opens what is imported: files, compressed files, line files and archives, down to documents and lines."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from services.evidence.importing import naming, tar
 from services.evidence.importing import zip as zip_archive
-from services.evidence.importing.chunks import Oversize, lines, whole
+from services.evidence.importing.chunks import Oversize, blocks, whole
 from services.evidence.importing.decompress import gunzip, unzstd
-from services.evidence.importing.documents import Document, at_line
+from services.evidence.importing.documents import Document, Lines, at_line
 from services.evidence.importing.incoming import ReceivedFile
 from services.evidence.importing.limits import MAX_ARCHIVE_DEPTH, MAX_DOCUMENT_BYTES, Budget
 from services.evidence.values import Refused
+
+Opened = Document | Lines | Refused
 
 _UNPACK = {"zstd": unzstd, "gzip": gunzip}
 _ARCHIVES = {"tar": tar.members, "zip": zip_archive.members}
@@ -35,8 +37,8 @@ class Opener:
         self._budget = budget
         self._source = source
 
-    def open(self, file: ReceivedFile) -> Iterator[Document | Refused]:
-        """Yield every document of a file in order."""
+    def open(self, file: ReceivedFile) -> Iterator[Opened]:
+        """Yield all documents of a file in order, those of a line file as many lines at once."""
         name = naming.tidy(file.name)
         yield from self._open(_Place(name, name, "", 0), self._received(file.chunks))
 
@@ -50,7 +52,7 @@ class Opener:
             self._budget.expand(location, len(chunk))
             yield chunk
 
-    def _open(self, place: _Place, chunks: Iterator[bytes]) -> Iterator[Document | Refused]:
+    def _open(self, place: _Place, chunks: Iterator[bytes]) -> Iterator[Opened]:
         self._budget.member()
         if naming.is_accessory(place.path):
             return
@@ -64,11 +66,13 @@ class Opener:
             yield from self._open_lines(place, chunks)
         else:
             source = self._source_of(place, "document")
-            yield _document(place, source, 0, whole(chunks, MAX_DOCUMENT_BYTES))
+            content = whole(chunks, MAX_DOCUMENT_BYTES)
+            if isinstance(content, Oversize):
+                yield _oversize(place, source, 0, content)
+            else:
+                yield Document(place.location, place.path, source, 0, content)
 
-    def _open_archive(
-        self, place: _Place, shape: str, chunks: Iterator[bytes]
-    ) -> Iterator[Document | Refused]:
+    def _open_archive(self, place: _Place, shape: str, chunks: Iterator[bytes]) -> Iterator[Opened]:
         if place.depth >= MAX_ARCHIVE_DEPTH:
             yield Refused(
                 self._source_of(place, shape),
@@ -84,11 +88,13 @@ class Opener:
             content = self._metered(member.chunks, inner.location) if shape == "zip" else member.chunks
             yield from self._open(inner, content)
 
-    def _open_lines(self, place: _Place, chunks: Iterator[bytes]) -> Iterator[Document | Refused]:
+    def _open_lines(self, place: _Place, chunks: Iterator[bytes]) -> Iterator[Opened]:
         source = self._source_of(place, "lines")
-        for number, line in enumerate(lines(chunks, MAX_DOCUMENT_BYTES), start=1):
-            if isinstance(line, Oversize) or (line and not line.isspace()):
-                yield _document(place, source, number, line)
+        for block in blocks(chunks, MAX_DOCUMENT_BYTES):
+            if isinstance(block.content, Oversize):
+                yield _oversize(place, source, block.first, block.content)
+            else:
+                yield Lines(place.location, place.path, source, block.first, block.content)
 
     def _source_of(self, place: _Place, shape: str) -> str:
         """Return the source of what a file holds: a document in an archive belongs to the archive."""
@@ -99,13 +105,11 @@ class Opener:
         return naming.source_name(place.path, shape)
 
 
-def _document(place: _Place, source: str, line: int, content: bytes | Oversize) -> Document | Refused:
-    if isinstance(content, Oversize):
-        return Refused(
-            source,
-            at_line(place.location, line),
-            "too-large",
-            f"it has {content.size:,} bytes, {MAX_DOCUMENT_BYTES:,} are allowed; split the document",
-            content.digest,
-        )
-    return Document(place.location, place.path, source, line, content)
+def _oversize(place: _Place, source: str, line: int, content: Oversize) -> Refused:
+    return Refused(
+        source,
+        at_line(place.location, line),
+        "too-large",
+        f"it has {content.size:,} bytes, {MAX_DOCUMENT_BYTES:,} are allowed; split the document",
+        content.digest,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,17 +29,35 @@ class Document:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines of one file in a row, each a document; `first` is the number of the first."""
+
+    location: str
+    path: str
+    source: str
+    first: int
+    raw: bytes
+
+    def documents(self) -> Iterator[Document]:
+        r"""Yield the lines, split on the byte `\n` alone; blank ones are no documents."""
+        for number, line in enumerate(self.raw.split(b"\n"), start=self.first):
+            if line and not line.isspace():
+                yield Document(self.location, self.path, self.source, number, line)
+
+
 def write_source_line(digest: str, key: str, uri: str) -> bytes:
     """Return what travels beside a record, in canonical form: texts under ASCII names need no more care."""
     return orjson.dumps({"digest": digest, "key": key, "uri": uri})
 
 
 class ImportedRecord(NamedTuple):
-    """A record on its way into the ledger; the order of its fields is the order in which records are sorted.
+    """A record on its way into the ledger.
 
-    `content` is the hash of the document where nothing proves that `digest` belongs to it, so that the order
-    never depends on what came first. `document` and `source_line` are canonical without a line end; `stated`
-    is the newest time that the document states, in microseconds since 1970.
+    Records are sorted in the order of the fields. `content` is the hash of the document where nothing proves
+    that `digest` belongs to it, so that the order never depends on what came first. `document` and
+    `source_line` are canonical without a line end; `stated` is the newest time that the document states, in
+    microseconds since 1970.
     """
 
     kind: str
@@ -48,6 +67,6 @@ class ImportedRecord(NamedTuple):
     digest: str
     content: bytes
     location: str
-    document: bytes
     source_line: bytes
     stated: int | None
+    document: bytes

@@ -179,9 +179,9 @@ def _built(
         digest,
         hashlib.sha256(written).digest() if subject.digest else b"",
         subject.location,
-        written,
         source_line,
         stated,
+        written,
     )
 
 

@@ -6,6 +6,12 @@ from libs.common.errors import TooLarge
 
 MIB = 1 << 20
 
+BLOCK_BYTES = 1 * MIB  # lines that are handed on together: large enough that handing on costs nothing
+MAX_BLOCK_LINES = 8192  # and so many lines at most, about: tiny ones cost more as objects than as bytes
+BATCH_BYTES = 4 * MIB  # what one process reads at a time; a larger document travels alone
+MAX_BATCH_DOCUMENTS = 2 * MAX_BLOCK_LINES  # the same for documents
+RUN_BYTES = 16 * MIB  # records that one process holds before it sorts and packs them
+MAX_KEPT_REFUSALS = 10_000  # of one import: a person reads none of more; all are counted
 MAX_DOCUMENT_BYTES = 64 * MIB  # the largest real SBOMs and CSAF files reach tens of MB; one is held in memory
 MAX_MEMBERS = (
     500_000  # OSV's archive of everything holds a few hundred thousand; a member costs memory in a zip

@@ -18,7 +18,7 @@ from libs.common.log import unit_of_work
 from libs.common.points import reached
 from libs.common.segments.merge import Change, Tally
 from services.evidence.importing.documents import ImportedRecord
-from services.evidence.importing.gather import Account, Gathering
+from services.evidence.importing.gather import Account, Gathering, Readers
 from services.evidence.importing.incoming import FileBegins
 from services.evidence.importing.interpret import Reading
 from services.evidence.ledger import changes
@@ -71,9 +71,12 @@ class Outcome:
 class Importer:
     """Runs imports, a few at a time and one for each tenant; while one waits, so does its stream of bytes."""
 
-    def __init__(self, transactions: Transactions, pools: Pools, clock: Clock, concurrency: int) -> None:
+    def __init__(
+        self, transactions: Transactions, pools: Pools, readers: Readers, clock: Clock, concurrency: int
+    ) -> None:
         self._transactions = transactions
         self._pools = pools
+        self._readers = readers
         self._clock = clock
         self._slots = asyncio.Semaphore(concurrency)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -93,7 +96,7 @@ class Importer:
     ) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="export-import-") as folder:
             reading = Reading(spec.kind, spec.id_field, spec.key, spec.uri_prefix, self._clock())
-            gathering = Gathering(Path(folder), self._pools.frames, spec.source, reading, account)
+            gathering = Gathering(Path(folder), self._readers, spec.source, reading, account)
             bridge = Bridge(self._pools.imports)
             await bridge.run(lambda: gathering.take(bridge.iterate(parts), bridge.check))
             reached("evidence.gathered")

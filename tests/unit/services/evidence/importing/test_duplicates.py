@@ -12,7 +12,7 @@ from services.evidence.values import Refused
 def record(
     uri: str, document: bytes, location: str = "l", key: bytes = b"K", kind: str = "vex"
 ) -> ImportedRecord:
-    return ImportedRecord(kind, "s", key, uri, "sha256:0", b"", location, document, b"{}", None)
+    return ImportedRecord(kind, "s", key, uri, "sha256:0", b"", location, b"{}", None, document)
 
 
 def settled(records: list[ImportedRecord]) -> tuple[list[ImportedRecord], list[Refused]]:

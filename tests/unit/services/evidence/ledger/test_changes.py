@@ -21,7 +21,7 @@ def shown(found: list[Change]) -> str:
 
 
 def test_an_imported_record_carries_when_it_was_seen() -> None:
-    imported = ImportedRecord("vex", "s", b"k", "u", "d", b"", "l", b"{}", b'{"key":"k"}', 5)
+    imported = ImportedRecord("vex", "s", b"k", "u", "d", b"", "l", b'{"key":"k"}', 5, b"{}")
     assert list(changes.records([imported], "now", 3)) == [
         Record(b"k", b"{}", b'{"key":"k"}', b'{"at":"now","seq":3,"t":5}', 5)
     ]

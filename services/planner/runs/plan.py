@@ -23,8 +23,9 @@ from services.planner.profiles.spec import (
 from services.planner.runs.evidence import Dataset, Segment
 
 EXPORT_ID_DIGITS = 40  # 160 bits: as much as a git commit
-# An assemble message names a blob of every shard in about 85 bytes and must stay well under the bus's 1 MiB.
-MAX_SHARDS = 8_000
+# A shard costs the planner messages and transactions; more than these keep no more hosts busy. The assemble
+# message, 85 bytes a shard, is far under the bus's 1 MiB with twice as many and one for each 64 datasets.
+ENOUGH_SHARDS = 128
 # A shard's message names two keys a range, each of up to 4 KiB, and must stay well under the bus's 1 MiB.
 MAX_RANGES = 64
 FINGERPRINT_BYTES = 8  # enough to tell the segments of one installation apart; nothing is proved by it
@@ -158,10 +159,10 @@ def unlisted(dataset: Dataset) -> list[Part]:
 
 
 def cut(datasets: Sequence[tuple[Dataset, Sequence[Part]]], shard_bytes: int) -> list[Shard]:
-    """Return shards of about `shard_bytes` plain bytes; more where there would be too many shards."""
+    """Return shards of about `shard_bytes` plain bytes; larger ones where there would be too many."""
     total = sum(part.plain_bytes for _, parts in datasets for part in parts)
-    # Two neighbours that were not packed together exceed the limit, so twice the even share is enough.
-    limit = max(shard_bytes, 2 * total // MAX_SHARDS + 1)
+    # Two neighbours that were not packed together exceed the limit, so there are at most twice as many.
+    limit = max(shard_bytes, total // ENOUGH_SHARDS + 1)
     shards: list[Shard] = []
     opened = _OpenShard()
     for dataset, parts in datasets:

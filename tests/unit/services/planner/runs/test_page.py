@@ -8,7 +8,7 @@ import pytest
 
 from services.planner.runs.events import TERMINAL, Type
 from services.planner.runs.machine import MAX_NUMBER
-from services.planner.runs.plan import EXPORT_ID_DIGITS, MAX_RANGES, MAX_SHARDS
+from services.planner.runs.plan import ENOUGH_SHARDS, EXPORT_ID_DIGITS, MAX_RANGES
 from services.planner.runs.values import State
 from tests.kit.machine import transitions
 
@@ -37,7 +37,8 @@ def test_every_event_is_explained(kind: Type) -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", [f"{MAX_NUMBER} times", f"first {EXPORT_ID_DIGITS}", f"{MAX_SHARDS:,}", f"{MAX_RANGES} ranges"]
+    "limit",
+    [f"{MAX_NUMBER} times", f"first {EXPORT_ID_DIGITS}", f"{ENOUGH_SHARDS} shards", f"{MAX_RANGES} ranges"],
 )
 def test_limits_are_those_of_the_code(limit: str) -> None:
     assert limit in PAGE

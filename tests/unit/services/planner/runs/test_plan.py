@@ -127,9 +127,9 @@ def test_a_shard_holds_only_so_many_ranges() -> None:
     assert [len(shard.ranges) for shard in plan.cut(datasets, 1000)] == [plan.MAX_RANGES, 1]
 
 
-def test_there_are_never_more_shards_than_a_message_can_name() -> None:
-    parts = [Part(b"%06d" % number, 10) for number in range(3 * plan.MAX_SHARDS)]
-    assert len(plan.cut([(dataset("huge", 0), parts)], 1)) <= plan.MAX_SHARDS
+def test_larger_evidence_has_larger_shards_and_not_many_more() -> None:
+    parts = [Part(b"%06d" % number, 10) for number in range(100 * plan.ENOUGH_SHARDS)]
+    assert len(plan.cut([(dataset("huge", 0), parts)], 1)) <= 2 * plan.ENOUGH_SHARDS
 
 
 def test_a_dataset_that_cannot_be_listed_is_one_range() -> None:

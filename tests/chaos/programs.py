@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import psutil
 
-_WORDS = {"postgres": "/postgres", "nats": "nats-server"}
+_PROGRAMS = {"postgres": "/postgres", "nats": "nats-server"}
+_MODULES = {"reader": "services.evidence.importing.process"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,7 @@ class Programs:
 
     def find(self, name: str) -> list[psutil.Process]:
         """Return the processes of a program that live now, oldest first: one, or one for each host."""
-        try:
-            children = psutil.Process(self.supervisor).children()
-        except psutil.NoSuchProcess:
-            return []
-        found = [child for child in children if _is_named(child, name)]
+        found = [child for child in self._everything() if _is_named(child, name, self.supervisor)]
         return sorted(found, key=lambda child: child.pid)
 
     def pick(self, name: str, draw: random.Random) -> psutil.Process | None:
@@ -46,12 +43,13 @@ class Programs:
         return []
 
 
-def _is_named(process: psutil.Process, name: str) -> bool:
+def _is_named(process: psutil.Process, name: str, supervisor: int) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         command = process.cmdline()
-        if name in _WORDS:
-            return bool(command) and command[0].endswith(_WORDS[name])
-        return f"services.{name}" in command
+        if name in _PROGRAMS:
+            # The servers of PostgreSQL's sessions are called the same for a moment, and are not it.
+            return process.ppid() == supervisor and bool(command) and command[0].endswith(_PROGRAMS[name])
+        return _MODULES.get(name, f"services.{name}") in command
     return False
 
 

@@ -10,8 +10,10 @@ from tests.chaos.faults import Action, After, AtPoint, AtStage, Fault, Moment, S
 
 HOST = "adapter_host"
 POSTGRES, NATS = "postgres", "nats"
+READER = "reader"  # a process in which `evidence` reads documents
 STAGES = ("queued", "planning", "adapting", "assembling", "signing", "distributing")
-PROFILES = ("as-it-is", "packed-anew", "packed-tight", "chosen")
+AS_IT_IS = "as-it-is"
+PROFILES = (AS_IT_IS, "packed-anew", "packed-tight", "chosen")
 
 Choice = TypeVar("Choice")
 
@@ -52,6 +54,8 @@ MORE_POINTS = {
     ),
     Story.MEND: (("planner", "planner.retry_committed", 1),),
 }
+_OF_PACKED = ("adapter.frames_stored", "adapter.note_stored")
+_OF_TAKEN_OVER = ("adapter.frames_taken_over",)
 IMPORT_POINTS = (
     ("evidence", "evidence.gathered", 1),
     ("evidence", "evidence.frames_stored", 5),
@@ -60,7 +64,7 @@ IMPORT_POINTS = (
     ("evidence", "evidence.frames_deleted", 1),
 )
 EXPORT_VICTIMS = ("planner", HOST, "signer", "distributor", "evidence", "gateway", POSTGRES, NATS)
-IMPORT_VICTIMS = ("evidence", "gateway", POSTGRES)
+IMPORT_VICTIMS = ("evidence", READER, "gateway", POSTGRES)
 
 _STORIES = {Story.EXPORT: 10, Story.CANCEL: 3, Story.RETRY: 3, Story.MEND: 1, Story.PAIR: 2, Story.IMPORT: 4}
 _ACTIONS = {Action.KILL: 6, Action.STOP: 3, Action.RESTART: 1}
@@ -77,7 +81,7 @@ def schedule(seed: int) -> Schedule:
     profile = "evidence" if story is Story.IMPORT else draw.choice(PROFILES)
     faults: list[Fault] = []
     for _ in range(_choose(draw, _COUNTS)):
-        fault = _fault(draw, story)
+        fault = _fault(draw, story, profile)
         # One order for each point: two would be in each other's way.
         if all(_place(fault.moment) != _place(other.moment) for other in faults if _place(other.moment)):
             faults.append(fault)
@@ -96,13 +100,13 @@ def _place(moment: Moment) -> tuple[str, str] | None:
     return (moment.service, moment.point) if isinstance(moment, AtPoint) else None
 
 
-def _fault(draw: random.Random, story: Story) -> Fault:
+def _fault(draw: random.Random, story: Story, profile: str) -> Fault:
     action = _choose(draw, _ACTIONS)
     seconds = 0.0
     if action is Action.STOP:
         is_long = draw.randrange(_LONG_STOP) == 0
         seconds = round(draw.uniform(7, 8) if is_long else draw.uniform(0.2, 2.5), 1)
-    moment = _moment(draw, story)
+    moment = _moment(draw, story, profile)
     victims = IMPORT_VICTIMS if story is Story.IMPORT else EXPORT_VICTIMS
     victim = draw.choice(victims)
     # Mostly it is the one that is at the point; else that one is held there while another is disturbed.
@@ -111,12 +115,19 @@ def _fault(draw: random.Random, story: Story) -> Fault:
     return Fault(victim, action, moment, seconds)
 
 
-def _moment(draw: random.Random, story: Story) -> Moment:
+def _moment(draw: random.Random, story: Story, profile: str) -> Moment:
     kind = _choose(draw, _MOMENTS)
     if kind is AtStage and story is not Story.IMPORT:
         return AtStage(draw.choice(STAGES[1:]))
     if kind is After:
         return After(round(draw.uniform(0, 1.5), 2))
-    points = IMPORT_POINTS if story is Story.IMPORT else EXPORT_POINTS + MORE_POINTS.get(story, ())
-    service, point, most = draw.choice(points)
+    service, point, most = draw.choice(_points(story, profile))
     return AtPoint(service, point, draw.randint(1, most))
+
+
+def _points(story: Story, profile: str) -> list[tuple[str, str, int]]:
+    """Return the points that a story passes: frames are taken over as they are, or packed anew."""
+    if story is Story.IMPORT:
+        return list(IMPORT_POINTS)
+    missed = _OF_PACKED if profile == AS_IT_IS else _OF_TAKEN_OVER
+    return [place for place in (*EXPORT_POINTS, *MORE_POINTS.get(story, ())) if place[1] not in missed]

@@ -7,7 +7,15 @@ from pathlib import Path
 from libs.common.points import POINTS
 from tests.chaos.failed import failed_seeds
 from tests.chaos.faults import Action, AtPoint, Schedule, Story
-from tests.chaos.schedule import EXPORT_POINTS, EXPORT_VICTIMS, IMPORT_POINTS, MORE_POINTS, PROFILES, schedule
+from tests.chaos.schedule import (
+    EXPORT_POINTS,
+    EXPORT_VICTIMS,
+    IMPORT_POINTS,
+    IMPORT_VICTIMS,
+    MORE_POINTS,
+    PROFILES,
+    schedule,
+)
 
 MANY = [schedule(seed) for seed in range(3000)]
 
@@ -35,12 +43,17 @@ def test_a_seed_that_is_kept_means_what_it_meant() -> None:
 def test_every_story_profile_victim_and_action_is_drawn() -> None:
     assert {one.story for one in MANY} == set(Story)
     assert {one.profile for one in MANY} == {*PROFILES, "evidence"}
-    assert {fault.victim for one in MANY for fault in one.faults} == set(EXPORT_VICTIMS)
+    assert {fault.victim for one in MANY for fault in one.faults} == {*EXPORT_VICTIMS, *IMPORT_VICTIMS}
     assert {fault.action for one in MANY for fault in one.faults} == set(Action)
 
 
 def test_every_point_that_a_story_passes_is_drawn_and_is_declared() -> None:
-    wanted = [*EXPORT_POINTS, *IMPORT_POINTS, *(point for some in MORE_POINTS.values() for point in some)]
+    wanted = [
+        *EXPORT_POINTS,
+        *IMPORT_POINTS,
+        IMPORT_VICTIMS,
+        *(point for some in MORE_POINTS.values() for point in some),
+    ]
     assert {order for one in MANY for order in orders(one)} == {
         (service, point) for service, point, _ in wanted
     }

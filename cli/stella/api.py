@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from cli.stella import tracing
 from cli.stella.context import Connection, read_token
 from cli.stella.exit_codes import ExitCode, of_status
 from cli.stella.failures import Code, CommandFailed, wrong_usage
@@ -33,6 +34,7 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         headers = {"User-Agent": f"stella/{VERSION}", "Accept": "application/json"}
+        headers[tracing.HEADER] = tracing.traceparent()
         if token := read_token(connection):
             headers["Authorization"] = f"Bearer {token}"
         if connection.tenant.value:

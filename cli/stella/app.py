@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import click
 
+from cli.stella import tracing
 from cli.stella.exit_codes import ExitCode
 from cli.stella.failures import Code, CommandFailed
-from cli.stella.lazy import LazyGroup
+from cli.stella.lazy import Branch, LazyGroup
 from cli.stella.show import errors
 from cli.stella.tree import TREE
 from cli.stella.version import VERSION
@@ -24,7 +25,11 @@ def root() -> LazyGroup:
     """Return the command `stella`."""
     group = LazyGroup(NAME, TREE)
     group.params.append(
-        click.Option(["--trace"], is_flag=True, help="Show trace ids and where an unexpected error arose.")
+        click.Option(
+            ["--trace"],
+            is_flag=True,
+            help="Show the trace id, and where an unexpected error arose.",
+        )
     )
     group = click.version_option(VERSION, prog_name=NAME, message="%(prog)s %(version)s")(group)
     group.callback = lambda trace: None  # noqa: ARG005 - `run` reads --trace itself, before parsing can fail
@@ -34,7 +39,8 @@ def root() -> LazyGroup:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code."""
     try:
-        result = root().main(args=list(arguments), prog_name=NAME, standalone_mode=False)
+        with tracing.command(_name(arguments)):
+            result = root().main(args=list(arguments), prog_name=NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
         return int(ExitCode.USAGE)
@@ -44,7 +50,20 @@ def run(arguments: Sequence[str]) -> int:
         return int(ExitCode.UNEXPECTED)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence shows them all
         return _show(_failure(error, arguments), arguments)
+    if "--trace" in arguments and tracing.trace_id():
+        sys.stderr.write(errors.trace_line(tracing.trace_id()))
     return result if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _name(arguments: Sequence[str]) -> str:
+    """Return the command's words without what the user named or chose."""
+    words: list[str] = [NAME]
+    at: object = TREE
+    for argument in arguments:
+        if isinstance(at, Branch) and argument in at.children:
+            words.append(argument)
+            at = at.children[argument]
+    return " ".join(words)
 
 
 def _failure(error: BaseException, arguments: Sequence[str]) -> CommandFailed:
@@ -65,10 +84,12 @@ def _failure(error: BaseException, arguments: Sequence[str]) -> CommandFailed:
 
 
 def _show(failure: CommandFailed, arguments: Sequence[str]) -> int:
+    if "--trace" in arguments:
+        failure.trace_id = failure.trace_id or tracing.trace_id()
     if _wants_json(arguments):
         sys.stderr.write(errors.for_machines(failure))
     else:
-        sys.stderr.write(errors.for_people(failure, trace="--trace" in arguments))
+        sys.stderr.write(errors.for_people(failure))
     return int(failure.exit_code)
 
 

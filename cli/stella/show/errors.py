@@ -1,4 +1,4 @@
-"""Shows a failure: one line of what happened with its code, one of what to do next; or one JSON object."""
+"""Shows a failure: what happened with its code, what to do next, the trace, each on a line; or as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cli.stella.show.machine import escaped
 from cli.stella.show.text import printable
 
 
-def for_people(failure: CommandFailed, *, trace: bool = False) -> str:
+def for_people(failure: CommandFailed) -> str:
     """Return the lines for a person."""
     lines = [f"error: {printable(failure.message).rstrip('.')}. ({failure.code})"]
     lines += [
@@ -21,9 +21,13 @@ def for_people(failure: CommandFailed, *, trace: bool = False) -> str:
     lines += [f"  | {printable(line)}" for line in failure.excerpt.splitlines()]
     if failure.hint:
         lines.append(f"hint: {printable(failure.hint)}")
-    if trace and failure.trace_id:
-        lines.append(f"trace: {printable(failure.trace_id)}")
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    return text + trace_line(failure.trace_id) if failure.trace_id else text
+
+
+def trace_line(trace_id: str) -> str:
+    """Return the line that names the trace; the logs of all services have it."""
+    return f"trace: {printable(trace_id)}\n"
 
 
 def for_machines(failure: CommandFailed) -> str:

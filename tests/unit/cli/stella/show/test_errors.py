@@ -19,12 +19,13 @@ FAILURE = CommandFailed(
 )
 
 
-def test_people_get_sentence_details_and_hint() -> None:
+def test_people_get_sentence_details_hint_and_trace() -> None:
     assert errors.for_people(FAILURE) == (
         "error: Field `spec.kind` is not valid. (ERR_EXPORT_INVALID)\n"
         "  spec.kind: unknown\\x1b[2J\n"
         "  | line one\n"
         "hint: Correct it.\n"
+        "trace: abc\n"
     )
 
 
@@ -33,10 +34,6 @@ def test_a_detail_that_the_sentence_has_is_not_repeated() -> None:
         ExitCode.USAGE, "E", "Field `a` is not valid: b.", "", details=[{"field": "a", "description": "b"}]
     )
     assert errors.for_people(failure) == "error: Field `a` is not valid: b. (E)\n"
-
-
-def test_the_trace_id_is_shown_when_asked_for() -> None:
-    assert "trace: abc\n" in errors.for_people(FAILURE, trace=True)
 
 
 def test_machines_get_one_object_on_one_line() -> None:

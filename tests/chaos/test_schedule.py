@@ -51,7 +51,6 @@ def test_every_point_that_a_story_passes_is_drawn_and_is_declared() -> None:
     wanted = [
         *EXPORT_POINTS,
         *IMPORT_POINTS,
-        IMPORT_VICTIMS,
         *(point for some in MORE_POINTS.values() for point in some),
     ]
     assert {order for one in MANY for order in orders(one)} == {

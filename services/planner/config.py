@@ -24,7 +24,7 @@ class PlannerSettings(ServiceSettings):
         "Runs of one tenant at work at the same time; more wait in the queue.", default=4, low=1, high=1000
     )
     shard_bytes: int = setting(
-        "Plain bytes of evidence in one shard, about.", default=16 * _MIB, low=_MIB, high=1024 * _MIB
+        "Plain bytes of evidence in one shard, about.", default=32 * _MIB, low=_MIB, high=1024 * _MIB
     )
     shards_in_flight: int = setting(
         "Shards of all tenants at work at the same time.", default=64, low=1, high=10_000

@@ -28,6 +28,7 @@ EXPORTER, IMPORTER = "storm", "tide"  # tenants
 RUNS = "/api/export/runs"
 WAIT_SECONDS = 90.0
 LOOK_SECONDS = 0.02
+FEWEST_SHARDS = 3
 ENDED = ("succeeded", "failed", "cancelled", "expired")
 # One slot, so that a second run waits for it.
 SETTINGS = {"shard_bytes": "1048576", "sweep_seconds": "1", "tenant_concurrent_runs": "1"}
@@ -178,6 +179,8 @@ def _export(world: World, profile: str) -> str:
     run = str(world.exporter.write(RUNS, {"profile": profile})["name"]).rpartition("/")[2]
     state = world.follow(run, lambda _: None)
     assert state == "succeeded", state
+    [(shards,)] = world.query("SELECT shards_total FROM planner.export_runs WHERE tenant = %s", EXPORTER)
+    assert shards >= FEWEST_SHARDS, f"{shards} shards leave little to disturb"
     world.suite.stella("export", "verify", run, tenant=EXPORTER)
     bundle = world.exporter.read(f"{RUNS}/{run}/bundle")
     return f"sha256:{hashlib.sha256(bundle).hexdigest()}"

@@ -149,6 +149,10 @@ def _path(folder: Path, digest: str) -> Path:
 
 
 def pinned(world: World) -> int:
-    """Return how many snapshots are held for exports."""
-    [(count,)] = world.query("SELECT count(*) FROM evidence.snapshots WHERE tenant = %s", EXPORTER)
+    """Return how many snapshots are held for runs; those of calls that broke off are let go of later."""
+    [(count,)] = world.query(
+        "SELECT count(*) FROM evidence.snapshots AS held WHERE tenant = %s AND NOT EXISTS (SELECT 1 "
+        "FROM planner.snapshot_holds AS begun WHERE begun.tenant = held.tenant AND begun.run = held.holder)",
+        EXPORTER,
+    )
     return int(count)

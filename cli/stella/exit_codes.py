@@ -40,6 +40,7 @@ _BY_STATUS = {
     404: ExitCode.NOT_FOUND,
     408: ExitCode.TRY_LATER,
     409: ExitCode.USAGE,
+    410: ExitCode.NOT_FOUND,
     412: ExitCode.USAGE,
     413: ExitCode.USAGE,
     416: ExitCode.USAGE,

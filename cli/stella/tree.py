@@ -36,6 +36,7 @@ _EXPORT = Branch(
         "run": _RUN,
         "download": Leaf(f"{_AT}.export.download:download", "Fetch a bundle; goes on where it stopped."),
         "verify": Leaf(f"{_AT}.export.verify:verify", "Verify a bundle: a file, a folder or a run."),
+        "collect": Leaf(f"{_AT}.export.collect:collect", "Remove stored bytes that no bundle needs."),
         "distribution": Branch(
             "Deliveries of bundles to their targets.",
             {"list": Leaf(f"{_AT}.export.distribution:list_distributions", "List deliveries, newest first.")},

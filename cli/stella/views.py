@@ -115,6 +115,7 @@ PROFILE = View(
         Column("include", _include, detail=True),
         Column("selector", lambda record: _selector_lines(_spec(record).get("selector", {})), detail=True),
         Column("compression", lambda record: str(_spec(record).get("compressionLevel", "")), detail=True),
+        Column("retention-days", lambda record: str(_spec(record).get("retentionDays", "")), detail=True),
         Column("created", _time("createTime"), detail=True),
         Column("uid", _text("uid"), detail=True),
         Column("etag", _text("etag"), detail=True),
@@ -193,6 +194,22 @@ DISTRIBUTION = View(
     ),
     lambda record: str(record.get("name", "")),
     "No deliveries yet.",
+)
+
+COLLECTION = View(
+    (
+        Column("examined", _count("examined"), right=True),
+        Column("live", _count("live"), right=True),
+        Column("young", _count("young"), right=True),
+        Column("collected", _count("collected"), right=True),
+        Column("size", _size("collectedBytes"), right=True),
+        Column("notes", _count("notes"), right=True),
+        Column("remains", _count("remains"), right=True),
+        Column("complete", lambda record: "yes" if record.get("complete") else "no"),
+        Column("digests", lambda record: "\n".join(record.get("digests", [])), detail=True),
+    ),
+    _text("collected"),
+    "Nothing.",
 )
 
 KEY = View(

@@ -25,6 +25,7 @@ from services.distributor.deliver import Deliveries
 from services.distributor.downloads import Downloads
 from services.distributor.drivers.base import Driver
 from services.distributor.files import application
+from services.distributor.forgetting import Forgetting
 from services.distributor.intake import DistributeIntake
 from services.distributor.layouts import Layouts
 
@@ -63,7 +64,9 @@ async def _run(configuration: DistributorSettings) -> None:
     collections = Collections(Collector(database, blobs, Area(blobs)), _wish(configuration))
     add_DistributionServiceServicer_to_server(Distributions(database, downloads, collections), server.grpc)
 
+    forgetting = Forgetting(bus, database, clock.now)
     workers = [intake.worker(name, configuration.distribute_concurrency).run() for name in installed]
+    workers.append(forgetting.worker().run())
     await serve(
         server,
         [distributions_pb2.DESCRIPTOR.services_by_name["DistributionService"].full_name],

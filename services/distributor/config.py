@@ -19,8 +19,9 @@ class DistributorSettings(ServiceSettings):
         "Pause between two collections of blobs that nothing needs.", default=60.0, low=0.05, high=10_080.0
     )
     collect_grace_hours: float = setting(
-        "What was stored or used within this time is not collected; longer than any run takes.",
-        default=24.0,
+        "What was stored or used within this time is not collected: longer than any run takes, and than the "
+        "pause between two runs of a profile, so that the later one finds what the earlier one made.",
+        default=192.0,
         low=2.0,
         high=8_760.0,
     )

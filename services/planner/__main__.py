@@ -28,7 +28,7 @@ from services.planner.api.runs import Runs
 from services.planner.config import PlannerSettings
 from services.planner.dispatch import Dispatcher
 from services.planner.editing import Editing
-from services.planner.housekeeping import Housekeeping
+from services.planner.housekeeping import Housekeeping, Keeping
 from services.planner.intake import PLAN_ATTEMPTS, RESULT_ATTEMPTS, Intake
 from services.planner.planning import Planning
 from services.planner.preparing import Preparing
@@ -90,6 +90,8 @@ def compose(
     runs = Runs(database, preparing, starting, previewing, watching, now)
     add_RunServiceServicer_to_server(runs, server.grpc)
 
+    keeping = Keeping(configuration.keep_bundles_days, configuration.retry_days)
+
     async def close_channels() -> None:
         await evidence.close(None)
         await adapter_host.close(None)
@@ -102,7 +104,7 @@ def compose(
             relay.run,
             dispatcher.run,
             watching.run,
-            Housekeeping(database, ledger).run,
+            Housekeeping(database, ledger, transitions, keeping).run,
             *(worker.run for worker in _workers(bus, intake, configuration.result_concurrency)),
         ],
         [bus.close, close_channels, database.close],

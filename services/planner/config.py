@@ -38,6 +38,18 @@ class PlannerSettings(ServiceSettings):
     target_drivers: str = setting(
         "Drivers that the distributors serve, for example `http,oci`.", default="http"
     )
+    keep_bundles_days: int = setting(
+        "Days for which bundles are kept whose profile does not say it; 0 is for ever.",
+        default=0,
+        low=0,
+        high=36_500,
+    )
+    retry_days: int = setting(
+        "Days for which a run that failed or was cancelled can be retried; until then its evidence is kept.",
+        default=7,
+        low=1,
+        high=3_650,
+    )
     result_concurrency: int = setting(
         "Results of one stage handled at the same time.", default=4, low=1, high=64
     )

@@ -111,6 +111,9 @@ class Starting:
                 return
             room = await self._has_room(connection, tenant)
             kept = await self._locked(connection, tenant, run_id)
+            could = kept.run.state in (State.FAILED, State.CANCELLED)
+            if could and not await runs.holds_snapshot(connection, tenant, run_id):
+                raise _too_late(kept)
             outcome = await self._transitions.apply(connection, kept, RetryAsked())
             if not outcome.changed:
                 hint = "Wait for it to end, or start a new run: `stella export run start …`."
@@ -145,6 +148,17 @@ class Starting:
 def _targets(spec: ProfileSpec) -> list[Target]:
     download = Target(DOWNLOAD_TARGET, DOWNLOAD_DRIVER)
     return [download, *(Target(target.id, target.driver) for target in spec.targets)]
+
+
+def _too_late(kept: Kept) -> WrongState:
+    why = "its evidence was let go of, since nobody retried it for days"
+    return WrongState(
+        resource="Run",
+        name=kept.facts.id,
+        state=f"{kept.run.state.value} and {why}",
+        action="retried",
+        hint=f"Start a new run over the evidence of now: `stella export run start {kept.facts.profile}`.",
+    )
 
 
 def _wrong_state(kept: Kept, action: str, hint: str) -> WrongState:

@@ -19,7 +19,7 @@ from libs.common.clock import Clock
 from libs.common.db import outbox
 from libs.common.errors import ExportError, Internal
 from libs.common.metrics import RunMetrics
-from services.planner.runs.events import Command, Event, Happened, KeepOutput, SendWork, StopWork
+from services.planner.runs.events import Command, Event, Happened, KeepOutput, LetGo, SendWork, StopWork
 from services.planner.runs.evidence import Snapshot
 from services.planner.runs.facts import Facts, Kept
 from services.planner.runs.machine import Run, Step, step
@@ -88,6 +88,11 @@ class Transitions:
             await _write(connection, saved, found.commands, found.events)
         return Outcome(kept.run, saved, found.commands)
 
+    async def give_up(self, connection: Connection, kept: Kept) -> None:
+        """Let go of what others keep of a locked run that nobody may retry any more; its state stays."""
+        with _in_trace_of(kept):
+            await _write(connection, kept, [LetGo()], ())
+
     async def settle(self, outcome: Outcome) -> None:
         """Do what follows a commit: wake what waits for it, tell workers to stop, count how runs end."""
         if not outcome.changed:
@@ -148,6 +153,8 @@ async def _write(
             await shards.keep_output(connection, facts.tenant, facts.id, command.shard, command.output)
     sends = [command for command in commands if isinstance(command, SendWork)]
     messages = await _messages(connection, kept, sends)
+    if LetGo() in commands:
+        messages.append(work.forget_work(facts, kept.run.attempt))
     messages += [_event(facts, event) for event in happened]
     await events.add(connection, facts.tenant, facts.id, happened)
     headers = trace.headers()

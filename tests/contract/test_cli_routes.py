@@ -29,6 +29,7 @@ CALLS = (
     ("POST", "/api/export/runs/x:retry"),
     ("GET", "/api/export/distributions"),
     ("GET", "/api/export/runs/x/distributions"),
+    ("POST", "/api/export/blobs:collect"),
     ("GET", "/api/export/keys"),
     ("POST", "/api/export/keys:rotate"),
     ("GET", "/api/export/trust"),

@@ -15,6 +15,7 @@ RESULT_SIGN = "export.result.sign"
 RESULT_DISTRIBUTE = "export.result.distribute"
 WORK_PLAN = "export.work.plan"
 WORK_SIGN = "export.work.sign"
+WORK_FORGET = "export.work.forget"
 CANCEL_ALL = "export.cancel.*"
 
 
@@ -79,7 +80,7 @@ STREAMS = (
     Stream(PLAN, (WORK_PLAN,), RetentionPolicy.WORK_QUEUE, 0),
     Stream(ADAPT, ("export.work.adapt.>", "export.work.assemble.>"), RetentionPolicy.WORK_QUEUE, 0),
     Stream(SIGN, (WORK_SIGN,), RetentionPolicy.WORK_QUEUE, 0),
-    Stream(DISTRIBUTE, ("export.work.distribute.>",), RetentionPolicy.WORK_QUEUE, 0),
+    Stream(DISTRIBUTE, ("export.work.distribute.>", WORK_FORGET), RetentionPolicy.WORK_QUEUE, 0),
     Stream("RESULT", ("export.result.>",), RetentionPolicy.WORK_QUEUE, 0),
     Stream("EVENTS", ("export.events.>",), RetentionPolicy.LIMITS, 7 * 24 * 3600),
     Stream("DEAD", ("export.dead.>",), RetentionPolicy.LIMITS, 30 * 24 * 3600),

@@ -63,6 +63,7 @@ class ProfileSpec:
     selector: Selector = dataclasses.field(default_factory=Selector)
     compression_level: int = 0
     targets: tuple[SpecTarget, ...] = ()
+    retention_days: int = 0
 
     @property
     def effective_level(self) -> int:
@@ -113,6 +114,7 @@ def spec_document(spec: ProfileSpec) -> dict[str, Any]:
         "selector": selector_document(spec.selector),
         "compressionLevel": spec.compression_level,
         "targets": [{"id": target.id, "driver": target.driver} for target in spec.targets],
+        "retentionDays": spec.retention_days,
     }
     return _without_empty(document)
 
@@ -126,6 +128,7 @@ def spec_from_document(document: Mapping[str, Any]) -> ProfileSpec:
         selector_from_document(document.get("selector", {})),
         document.get("compressionLevel", 0),
         tuple(SpecTarget(target["id"], target["driver"]) for target in document.get("targets", ())),
+        document.get("retentionDays", 0),
     )
 
 

@@ -103,7 +103,7 @@ class RetryAsked:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Retention has removed the bundle."""
+    """The bundle was kept for as long as it was to be."""
 
 
 AttemptEvent = Admitted | Planned | Granted | ShardDone | Assembled | Signed | TargetDone | WorkFailed
@@ -134,7 +134,12 @@ class StopWork:
     attempt: int
 
 
-Command = SendWork | KeepOutput | StopWork
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """Tell who keeps the bundle that nobody needs it any more."""
+
+
+Command = SendWork | KeepOutput | StopWork | LetGo
 
 
 class Type(StrEnum):
@@ -152,6 +157,7 @@ class Type(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 TERMINAL = frozenset({Type.SUCCEEDED, Type.FAILED, Type.CANCELLED})
@@ -173,5 +179,5 @@ class Happened:
 
     @property
     def terminal(self) -> bool:
-        """No event of this attempt follows."""
+        """No event of this attempt follows, but for `expired`."""
         return self.type in TERMINAL

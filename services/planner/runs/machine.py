@@ -1,8 +1,8 @@
 """Decides what a run does next: from a run and an event to the run after it, what to ask for, what to tell.
 
 Invariants: an event that is late, repeated or of another attempt changes nothing; recorded events are
-numbered without a gap; every attempt ends with exactly one terminal event; a failed target never takes a
-signed bundle away.
+numbered without a gap; every attempt ends with exactly one terminal event, which `expired` alone may follow;
+a failed target never takes a signed bundle away.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from libs.common.errors import BlobMissing
+from libs.common.errors import BlobCorrupt, BlobMissing
 from services.planner.runs.events import (
     Admitted,
     Assembled,
@@ -24,6 +24,7 @@ from services.planner.runs.events import (
     Granted,
     Happened,
     KeepOutput,
+    LetGo,
     Planned,
     RetryAsked,
     SendWork,
@@ -49,6 +50,7 @@ from services.planner.runs.values import (
 # Each time they are asked, workers try for some ten seconds what may go better next time; after this many
 # times a person should look.
 MAX_NUMBER = 3
+_DAMAGES = frozenset({BlobMissing.code, BlobCorrupt.code})
 
 _NOTHING = Amounts()
 
@@ -132,7 +134,7 @@ def step(run: Run, event: Event, now: datetime) -> Step:
         case RetryAsked():
             return _retry(run, now)
         case Expired():
-            return Step(replace(run, state=State.EXPIRED) if run.state is State.SUCCEEDED else run)
+            return _expire(run, now)
     return _advance(run, event, now) if event.attempt == run.attempt else Step(run)
 
 
@@ -306,12 +308,19 @@ def _cancel(run: Run, now: datetime) -> Step:
     return ended.tell(now, Type.CANCELLED, "The run was cancelled on request.")
 
 
+def _expire(run: Run, now: datetime) -> Step:
+    if run.state is not State.SUCCEEDED:
+        return Step(run)
+    expired = Step(run).change(LetGo(), state=State.EXPIRED)
+    return expired.tell(now, Type.EXPIRED, "The bundle was kept for as long as it was to be; it is removed.")
+
+
 def _retry(run: Run, now: datetime) -> Step:
-    """Queue a new attempt: of the targets that lack the bundle where it is signed, else of the whole work."""
+    """Queue a new attempt: of targets that lack the bundle where it is signed and whole, else of all work."""
     if run.state not in (State.FAILED, State.CANCELLED):
         return Step(run)
     attempt = run.attempt + 1
-    if run.signed is None:
+    if run.signed is None or _is_damaged(run):
         fresh = Run(
             tuple(Target(target.id, target.driver) for target in run.targets),
             attempt=attempt,
@@ -333,6 +342,11 @@ def _retry(run: Run, now: datetime) -> Step:
         count = _count(len(fresh.targets_in(TargetState.WAITING)), "target")
         message = f"Attempt {attempt} waits to send the signed bundle to {count}."
     return Step(fresh).tell(now, Type.RETRIED, message)
+
+
+def _is_damaged(run: Run) -> bool:
+    """Tell whether a target found that blobs of the bundle are gone or changed: only new ones help."""
+    return any(target.error is not None and target.error.code in _DAMAGES for target in run.targets)
 
 
 def _afresh(target: Target) -> Target:

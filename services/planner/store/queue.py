@@ -25,6 +25,14 @@ class HeldSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RunName:
+    """A run of a tenant."""
+
+    tenant: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shards:
     """How the shards of one run stand: `released` of its present attempt were sent."""
 
@@ -76,6 +84,32 @@ async def held_snapshots(connection: Connection) -> list[HeldSnapshot]:
         {"most": MAX_RELEASES},
     )
     return [HeldSnapshot(row.tenant, row.run, row.snapshot_id) for row in result]
+
+
+async def expired(connection: Connection, usual_days: int) -> list[RunName]:
+    """Return runs whose bundles were kept for as long as they were to be; `usual_days` 0 is for ever."""
+    result = await connection.execute(
+        text(
+            "SELECT tenant, run FROM export_runs WHERE state = 'succeeded' "
+            "AND coalesce(nullif(retention_days, 0), nullif(CAST(:usual AS integer), 0)) IS NOT NULL "
+            "AND ended_at < now() - make_interval(days => coalesce(nullif(retention_days, 0), :usual)) "
+            "ORDER BY ended_at LIMIT :most"
+        ),
+        {"usual": usual_days, "most": MAX_RELEASES},
+    )
+    return [RunName(row.tenant, row.run) for row in result]
+
+
+async def given_up(connection: Connection, days: int) -> list[RunName]:
+    """Return runs that ended without success too long ago to be retried, and still hold evidence."""
+    result = await connection.execute(
+        text(
+            "SELECT tenant, run FROM export_runs WHERE state IN ('failed', 'cancelled') AND snapshot_held "
+            "AND ended_at < now() - make_interval(days => :days) ORDER BY ended_at LIMIT :most"
+        ),
+        {"days": days, "most": MAX_RELEASES},
+    )
+    return [RunName(row.tenant, row.run) for row in result]
 
 
 async def forget(connection: Connection, days: int) -> None:

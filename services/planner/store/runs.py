@@ -207,6 +207,15 @@ async def first_queued(connection: Connection, tenant: str, most: int) -> Sequen
     return result.scalars().all()
 
 
+async def holds_snapshot(connection: Connection, tenant: str, run: str) -> bool:
+    """Tell whether a run still has its evidence; asked of a locked run."""
+    result = await connection.execute(
+        text("SELECT snapshot_held FROM export_runs WHERE tenant = :tenant AND run = :run"),
+        {"tenant": tenant, "run": run},
+    )
+    return bool(result.scalar_one())
+
+
 async def let_go_of_snapshot(connection: Connection, tenant: str, run: str) -> None:
     """Remember that a run's evidence snapshot is released."""
     await connection.execute(
@@ -236,6 +245,7 @@ def _facts_values(facts: Facts) -> dict[str, Any]:
         "actor": facts.actor,
         "trace": facts.trace,
         "created_at": facts.created,
+        "retention_days": facts.spec.retention_days,
     }
 
 

@@ -61,6 +61,12 @@ def adapt_work(kept: Kept, shard: int, ranges: Sequence[KeyRange], number: int) 
     )
 
 
+def forget_work(facts: Facts, attempt: int) -> Outgoing:
+    """Return the message that lets go of what the distributor keeps of a run."""
+    work = work_pb2.ForgetWork(context=context(facts, attempt))
+    return _outgoing(subjects.WORK_FORGET, f"forget-{facts.id}-{attempt}", work)
+
+
 def assemble_work(kept: Kept, outputs: Sequence[BlobRef], snapshot: Snapshot, number: int) -> Outgoing:
     """Return the message for the assembly."""
     facts = kept.facts

@@ -299,3 +299,31 @@ def test_status_shows_sources_and_an_example_of_each_reason(call: Call) -> None:
         "advisory  osv-go    1,200  1.0 MiB  2024-05-06T07:08:09Z",
     ]
     assert "osv-go.jsonl:7: 9007199254740993" in ended.out
+
+
+def test_collect_says_what_it_may_leave_and_shows_what_went(call: Call) -> None:
+    answer = {"examined": "7", "live": "5", "collected": "2", "collectedBytes": "2048", "complete": True}
+    with serving({("POST", "/api/export/blobs:collect"): answer}) as server:
+        ended = call(server, "export", "collect", "--grace", "2h", "--dry-run")
+        call(server, "export", "collect")
+    sent = [request.json for request in server.requests]
+    assert sent == [{"validateOnly": True, "graceSeconds": "7200"}, {"validateOnly": False}]
+    assert (ended.code, "Nothing was removed" in ended.err) == (0, True)
+    assert "2.0 KiB" in ended.out
+
+
+def test_collect_says_when_there_is_more_to_look_at(call: Call) -> None:
+    with serving({("POST", "/api/export/blobs:collect"): {"examined": "7"}}) as server:
+        ended = call(server, "export", "collect")
+    assert (ended.code, "the same command goes on" in ended.err) == (0, True)
+
+
+def test_a_profile_says_for_how_long_its_bundles_are_kept(call: Call) -> None:
+    current = {**PROFILE, "spec": {**PROFILE["spec"], "retentionDays": 5}}
+    path = "/api/export/profiles/nightly"
+    with serving({("GET", path): current, ("PUT", path): PROFILE}) as server:
+        for days in ("30", "0"):
+            call(server, "export", "profile", "update", "nightly", "--retention-days", days)
+        call(server, "export", "profile", "update", "nightly", "--display-name", "x")
+    sent = [request.json["spec"] for request in server.requests if request.method == "PUT"]
+    assert [spec.get("retentionDays") for spec in sent] == [30, None, 5]

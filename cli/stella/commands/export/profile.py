@@ -34,6 +34,7 @@ class Wanted:
     variant: str = ""
     include: tuple[str, ...] = ()
     compression_level: int | None = None
+    retention_days: int | None = None
     display_name: str | None = None
     selection: Selection = Selection({})  # noqa: RUF009 - frozen
 
@@ -48,10 +49,15 @@ class Wanted:
             "include": [kind_name(word) for word in self.include],
             "selector": self.selection.over(spec.get("selector", {})),
             "compressionLevel": self.compression_level or 0,
+            "retentionDays": self.retention_days or 0,
         }
         spec |= {member: value for member, value in chosen.items() if value}
-        if self.compression_level == 0:
-            spec.pop("compressionLevel", None)
+        for member, value in (
+            ("compressionLevel", self.compression_level),
+            ("retentionDays", self.retention_days),
+        ):
+            if value == 0:
+                spec.pop(member, None)
         name = base.get("displayName", "") if self.display_name is None else self.display_name
         return {"displayName": name, "spec": spec}
 
@@ -82,6 +88,8 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
     @selected
     @click.option("--compression-level", type=click.IntRange(0, 19), metavar="LEVEL",
                   help="Compression of record data, 1 to 19; 0 is the default.")  # fmt: skip
+    @click.option("--retention-days", type=click.IntRange(0, 36_500), metavar="DAYS",
+                  help="Keep each bundle so long; 0 is for as long as the installation says.")  # fmt: skip
     @click.option("--display-name", metavar="TEXT", help="A name for people.")
     @click.option("--file", default="", metavar="JSON", help="File with the profile; - is standard input.")
     @functools.wraps(function)
@@ -92,11 +100,14 @@ def _described(function: Callable[..., Any]) -> Callable[..., Any]:
         include: tuple[str, ...],
         selection: Selection,
         compression_level: int | None,
+        retention_days: int | None,
         display_name: str | None,
         file: str,
         **options: Any,
     ) -> Any:
-        wanted = Wanted(file, kind, variant, include, compression_level, display_name, selection)
+        wanted = Wanted(
+            file, kind, variant, include, compression_level, retention_days, display_name, selection
+        )
         return function(*arguments, wanted=wanted, **options)
 
     return with_wanted

@@ -8,23 +8,28 @@ import secrets
 from datetime import timedelta
 
 import grpc
+import httpx
 import pytest
-from stellaops.export.v1.distributions_pb2 import CollectBlobsRequest
+from stellaops.export.v1.distributions_pb2 import CollectBlobsRequest, DownloadRequest
+from stellaops.export.work.v1.work_pb2 import ForgetWork, WorkContext
 
 from libs.common import clock
 from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
+from libs.common.bus.worker import Delivery
 from libs.common.errors import BlobMissing, BundleNotReady, BundleRemoved
 from libs.common.rpc.access import ADMIN
 from services.distributor.__main__ import drivers
 from services.distributor.collect.collector import Collector, Tally, Wish
 from services.distributor.deliver import Deliveries
+from services.distributor.forgetting import Forgetting
 from services.distributor.intake import order_of
 from services.distributor.layouts import Layouts
 from services.distributor.store import bundles, roots
-from tests.integration.services.distributor.conftest import WISH, Rpc, Stock, deliver, headers
+from tests.integration.services.distributor.conftest import WISH, Delivered, Rpc, Stock, deliver, headers
 from tests.kit.bundles import make_bundle
 from tests.kit.collecting import Ahead, AreaAt, Died, DyingArea, age, age_all, needed, there
+from tests.kit.infrastructure import Nats
 from tests.kit.stored_bundles import StoredFiles, distribute_work, store_files
 
 LONG = timedelta(days=2)  # twice the grace period
@@ -293,6 +298,35 @@ async def test_any_history_of_bundles_leaves_exactly_what_is_needed_or_young(
         age(stock.blobs, whose, digest, LONG)
     await collect(stock, whose)
     assert await there(stock.blobs, whose) == kept | (everything - old)
+
+
+async def test_a_run_that_the_planner_lets_go_of_is_forgotten_and_a_second_word_of_it_changes_nothing(
+    stock: Stock, nats: Nats, rpc: Rpc, run: str
+) -> None:
+    whose = tenant()
+    stored = await store_files(stock.blobs, make_bundle(), whose)
+    await deliver(stock, stored, run, tenant=whose)
+    bus = await nats.connect("distributor")
+    payload = ForgetWork(context=WorkContext(tenant=whose, run=run, attempt=1)).SerializeToString()
+    later = Ahead()
+    forgetting = Forgetting(bus, stock.database, later)
+    for later.by in (timedelta(0), timedelta(days=1)):
+        await forgetting.handle(Delivery("export.work.forget", payload, "forget", {}, 1))
+    await bus.close()
+    request = DownloadRequest(parent=f"tenants/{whose}/runs/{run}")
+    with pytest.raises(grpc.aio.AioRpcError, match="was removed at") as refused:
+        [chunk async for chunk in rpc.Download(request, metadata=tuple(headers([whose]).items()))]
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    await collect(stock, whose, NOW)
+    assert await there(stock.blobs, whose) == set()
+
+
+async def test_a_bundle_that_was_removed_is_gone_over_http(
+    stock: Stock, delivered: Delivered, http: httpx.AsyncClient
+) -> None:
+    await let_go(stock, "acme", delivered.run)
+    answer = await http.get(f"/runs/{delivered.run}/bundle")
+    assert (answer.status_code, answer.json()["code"]) == (410, "ERR_EXPORT_BUNDLE_EXPIRED")
 
 
 def bucket(now: clock.Clock = clock.now) -> Blobs:

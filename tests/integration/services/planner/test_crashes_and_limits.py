@@ -11,10 +11,10 @@ from stellaops.export.v1.selectors_pb2 import RECORD_KIND_VEX
 
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.segments.cut import is_part_start
-from services.planner.housekeeping import Housekeeping
 from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
 from services.planner.store import holds
+from tests.kit.housekeeping import housekeeping_of
 from tests.kit.planner import Datasets, Ground, House, MadeSegment, failing, until
 
 MANY: Datasets = {
@@ -162,7 +162,7 @@ async def test_evidence_is_held_until_the_run_succeeds_and_then_let_go(land: Gro
         await client.watch(name)
         channel = open_channel(house.settings.evidence_address, house.settings)
         identity = ServiceIdentity(house.settings.service_token_file)
-        housekeeping = Housekeeping(house.database, Ledger(channel, identity))
+        housekeeping = housekeeping_of(house, Ledger(channel, identity))
         await housekeeping.turn()
         assert list(land.evidence.held) == [("acme", name.rpartition("/")[2])]
         await client.retry(name)
@@ -176,8 +176,8 @@ async def test_old_memories_are_forgotten(land: Ground) -> None:
     async with land.planner(awake=False) as house:
         await house.client("acme").create_profile(request_id="one")
         channel = open_channel(house.settings.evidence_address, house.settings)
-        housekeeping = Housekeeping(
-            house.database, Ledger(channel, ServiceIdentity(house.settings.service_token_file))
+        housekeeping = housekeeping_of(
+            house, Ledger(channel, ServiceIdentity(house.settings.service_token_file))
         )
         await housekeeping.turn()
         assert await remembered(house) == 1
@@ -206,7 +206,7 @@ async def test_evidence_pinned_for_a_run_that_never_began_is_let_go_of(land: Gro
         async with house.database.tenant("acme") as connection:
             await holds.add(connection, "acme", "run-a")
         await ledger.open(Call("acme"), [], [], "run-a")  # here its planner dies
-        housekeeping = Housekeeping(house.database, ledger)
+        housekeeping = housekeeping_of(house, ledger)
         await housekeeping.turn()
         assert list(land.evidence.held) == [("acme", "run-a")]
         async with house.database.tenant("acme") as connection:

@@ -16,6 +16,7 @@ from services.planner.runs.events import (
     Planned,
     RetryAsked,
     SendWork,
+    Type,
     WorkFailed,
 )
 from services.planner.runs.machine import Run, create, step
@@ -99,7 +100,10 @@ def test_told_events_are_numbered_without_a_gap(events: list[Event]) -> None:
 def test_every_attempt_ends_once_and_nothing_of_it_follows(events: list[Event]) -> None:
     run, told = history(events)
     for attempt in range(1, run.attempt + 1):
-        ends = [happened.terminal for happened in told if happened.attempt == attempt]
+        of_attempt = [happened for happened in told if happened.attempt == attempt]
+        if of_attempt[-1].type is Type.EXPIRED:
+            assert of_attempt.pop().state is State.EXPIRED
+        ends = [happened.terminal for happened in of_attempt]
         ended = attempt < run.attempt or run.state in ENDED
         assert ends == [False] * (len(ends) - ended) + [True] * ended
 

@@ -34,12 +34,15 @@ class ProfileSpec(_message.Message):
     SELECTOR_FIELD_NUMBER: _builtins.int
     COMPRESSION_LEVEL_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    RETENTION_DAYS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """Family of adapters, for example `json`."""
     variant: _builtins.str
     """Adapter of the family, for example `raw`."""
     compression_level: _builtins.int
     """Compression level of record data, 1 to 19; 0 means the default, 3."""
+    retention_days: _builtins.int
+    """Days for which a bundle is kept after its run has succeeded; 0 means for as long as the installation says."""
     @_builtins.property
     def include(self) -> _containers.RepeatedScalarFieldContainer[_selectors_pb2.RecordKind.ValueType]:
         """Kinds of evidence to include; empty means what the adapter includes by default."""
@@ -61,10 +64,11 @@ class ProfileSpec(_message.Message):
         selector: _selectors_pb2.Selector | None = ...,
         compression_level: _builtins.int = ...,
         targets: _abc.Iterable[_targets_pb2.Target] | None = ...,
+        retention_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["selector", b"selector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compression_level", b"compression_level", "include", b"include", "kind", b"kind", "selector", b"selector", "targets", b"targets", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compression_level", b"compression_level", "include", b"include", "kind", b"kind", "retention_days", b"retention_days", "selector", b"selector", "targets", b"targets", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -353,7 +353,7 @@ class RunEvent(_message.Message):
     """Position in the run, from 1, without gaps."""
     type: _builtins.str
     """One of `created`, `started`, `planned`, `shard_done`, `assembled`, `signed`, `distributed`, `target_failed`, `retried`,
-    and the terminal `succeeded`, `failed`, `cancelled`.
+    and the terminal `succeeded`, `failed`, `cancelled`; long after `succeeded`, `expired`.
     """
     state: Global___Run.State.ValueType
     """State after it."""
@@ -362,7 +362,7 @@ class RunEvent(_message.Message):
     message: _builtins.str
     """One sentence for people."""
     terminal: _builtins.bool
-    """No event of this attempt follows."""
+    """No event of this attempt follows, but for `expired`."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""

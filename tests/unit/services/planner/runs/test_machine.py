@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.planner.runs.events import (
@@ -11,6 +13,7 @@ from services.planner.runs.events import (
     Expired,
     Granted,
     KeepOutput,
+    LetGo,
     Planned,
     RetryAsked,
     SendWork,
@@ -18,7 +21,7 @@ from services.planner.runs.events import (
     Type,
 )
 from services.planner.runs.machine import MAX_NUMBER, step
-from services.planner.runs.values import LIVE, Amounts, State, TargetState
+from services.planner.runs.values import LIVE, Amounts, Failure, State, TargetState
 from tests.kit.machine import (
     BLOB,
     FAILURE,
@@ -234,9 +237,23 @@ def test_a_retried_run_counts_its_time_anew() -> None:
     assert (run.started, run.ended, run.error) == (None, None, None)
 
 
-def test_retention_ends_a_success_without_an_event() -> None:
+def test_retention_ends_a_success_and_lets_the_bundle_go() -> None:
     found = step(run_in(State.SUCCEEDED), Expired(), NOW)
-    assert (found.run.state, found.events) == (State.EXPIRED, ())
+    assert (found.run.state, found.commands) == (State.EXPIRED, (LetGo(),))
+    assert [(event.type, event.terminal) for event in found.events] == [(Type.EXPIRED, False)]
+
+
+@pytest.mark.parametrize("code", ["ERR_EXPORT_BLOB_MISSING", "ERR_EXPORT_BLOB_CORRUPT"])
+def test_a_retry_makes_a_bundle_anew_whose_blobs_are_gone(code: str) -> None:
+    damage = replace(failed(State.DISTRIBUTING, "download"), failure=Failure(code, "gone", "retry"))
+    run = after(run_in(State.DISTRIBUTING), damage)
+    while run.state is State.DISTRIBUTING:
+        [waiting, *_] = run.targets_in(TargetState.WAITING)
+        run = after(run, target_done(waiting.id))
+    assert run.state is State.FAILED
+    again = after(run, RetryAsked())
+    assert (again.state, again.signed) == (State.QUEUED, None)
+    assert {target.state for target in again.targets} == {TargetState.WAITING}
 
 
 @pytest.mark.parametrize("state", sorted(LIVE))

@@ -884,6 +884,30 @@ class DistributeResult(_message.Message):
 Global___DistributeResult: _TypeAlias = DistributeResult  # noqa: Y015
 
 @_typing.final
+class ForgetWork(_message.Message):
+    """Asks to let go of what a run has: its bundle has expired, or nobody will try it again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def context(self) -> Global___WorkContext:
+        """The run."""
+
+    def __init__(
+        self,
+        *,
+        context: Global___WorkContext | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context", b"context"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetWork: _TypeAlias = ForgetWork  # noqa: Y015
+
+@_typing.final
 class Delivered(_message.Message):
     """A delivery that is complete."""
 

@@ -1,0 +1,43 @@
+"""The planner's housekeeping beside a planner under test, for a test that says when its turn is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from prometheus_client import CollectorRegistry
+
+from libs.common import clock
+from libs.common.metrics import RunMetrics
+from libs.common.rpc.client import ServiceIdentity, open_channel
+from services.planner.housekeeping import Housekeeping, Keeping
+from services.planner.sources.ledger import Ledger
+from services.planner.transitions import Transitions
+from tests.kit.planner import House
+
+
+def _nobody() -> None:
+    """Wake nobody: what is committed is found again."""
+
+
+def housekeeping_of(house: House, ledger: Ledger) -> Housekeeping:
+    """Return housekeeping with the settings of a planner."""
+    transitions = Transitions(
+        house.bus,
+        clock.now,
+        RunMetrics(CollectorRegistry()),
+        wake_relay=house.planner.relay.wake,
+        wake_dispatcher=_nobody,
+    )
+    keeping = Keeping(house.settings.keep_bundles_days, house.settings.retry_days)
+    return Housekeeping(house.database, ledger, transitions, keeping)
+
+
+@contextlib.asynccontextmanager
+async def housekeeping(house: House) -> AsyncIterator[Housekeeping]:
+    """Give housekeeping with a connection to the evidence of its own."""
+    channel = open_channel(house.settings.evidence_address, house.settings)
+    try:
+        yield housekeeping_of(house, Ledger(channel, ServiceIdentity(house.settings.service_token_file)))
+    finally:
+        await channel.close(None)

@@ -49,6 +49,7 @@ class Report:
     def best(self, name: str, found: list[Measured]) -> Measured:
         """Keep the fastest of some runs, and return it."""
         best = min(found, key=lambda measured: measured.seconds)
+        print(f"{name}: {best.seconds:.2f} s, {best.cpu_seconds:.2f} s of processors", flush=True)
         self.runs.append((name, best))
         return best
 

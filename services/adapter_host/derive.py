@@ -7,19 +7,20 @@ under the digest of those three, and the same segment costs one note the next ti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from libs.common.blobs.store import Blobs
 from libs.common.canon.encode import encode
 from libs.common.digests import Digest, sha256_digest
 from libs.common.errors import BlobCorrupt, CodecUnavailable, Internal
 from libs.common.points import reached
 from libs.common.segments.frame import Frame, decompress, library_version, make_frame
-from services.adapter_host.adapters.base import Batch, Transform
-from services.adapter_host.evidence import Codec, Cut
+from services.adapter_host.adapters.base import Batch
+from services.adapter_host.evidence import Cut
 from services.adapter_host.opening import first_key
+from services.adapter_host.source import Source
 
 NOTE_FORM = "derived-segment/1"  # changes with the form of the note
 
@@ -70,11 +71,12 @@ class _Note(msgspec.Struct, frozen=True):
 class Derivation:
     """Derives segments for one tenant, transform and codec."""
 
-    def __init__(self, blobs: Blobs, tenant: str, transform: Transform | None, codec: Codec) -> None:
-        self._blobs = blobs
-        self._tenant = tenant
-        self._transform = transform
-        self._codec = codec
+    def __init__(self, source: Source) -> None:
+        self._blobs = source.blobs
+        self._storing = source.storing
+        self._tenant = source.order.snapshot.tenant
+        self._transform = source.order.transform
+        self._codec = source.order.codec
 
     async def remembered(self, cut: Cut) -> Outcome | None:
         """Return what became of the segment when it was derived before, if all of it is still there."""
@@ -91,18 +93,26 @@ class Derivation:
         return outcome
 
     async def derive(self, cut: Cut, batch: Batch, dataset: str) -> Loaded | None:
-        """Return what leaves of the segment; its frames are stored first, then the outcome is remembered."""
+        """Return what leaves of the segment, while it is being stored."""
         loaded = await asyncio.to_thread(self._make, batch, dataset)
+        kept = None if loaded is None else loaded.kept
+        # Not `loaded`: what waits for the disk must not hold plain bytes.
+        frames: dict[str, bytes] = {}
         if loaded is not None:
-            await asyncio.gather(
-                self._blobs.put(self._tenant, loaded.documents, loaded.kept.documents.stored_digest),
-                self._blobs.put(self._tenant, loaded.sources, loaded.kept.sources.stored_digest),
-            )
+            frames[loaded.kept.documents.stored_digest] = loaded.documents
+            frames[loaded.kept.sources.stored_digest] = loaded.sources
+        await self._storing.begin(self._store(cut, kept, frames))
+        return loaded
+
+    async def _store(self, cut: Cut, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
+        """Store the frames, then remember the outcome."""
+        await asyncio.gather(
+            *(self._blobs.put(self._tenant, data, digest) for digest, data in frames.items())
+        )
         reached("adapter.frames_stored")
-        note = msgspec.json.encode(_note_of(None if loaded is None else loaded.kept))
+        note = msgspec.json.encode(_note_of(kept))
         await self._blobs.note_put(self._tenant, self._note_name(cut), note)
         reached("adapter.note_stored")
-        return loaded
 
     async def load(self, outcome: Outcome) -> Loaded | None:
         """Return what left of a segment when it was derived before."""

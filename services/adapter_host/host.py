@@ -15,9 +15,10 @@ from stellaops.export.work.v1.work_pb2 import Part, ShardOutput
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.bundle import layout
 from libs.common.points import reached
-from services.adapter_host.evidence import KeyRange
+from services.adapter_host.beside import beside
 from services.adapter_host.listed import ListedRange
 from services.adapter_host.orders import ShardOrder, Tally
+from services.adapter_host.source import Source
 from services.adapter_host.sources.ledger import Ledger, NoSegments
 from services.adapter_host.streamed import StreamedRange
 
@@ -38,10 +39,12 @@ async def run_shard(order: ShardOrder, ledger: Ledger, blobs: Blobs) -> ShardMad
     """Make the shard; its blobs are stored before this returns, and a second time gives the same ones."""
     parts: list[Part] = []
     tally = Tally()
-    for key_range in order.ranges:
-        async with contextlib.aclosing(_parts(order, key_range, ledger, blobs, tally)) as made:
-            async for files in made:
-                parts += files
+    async with beside() as storing:
+        for key_range in order.ranges:
+            source = Source(order, key_range, ledger, blobs, storing, tally)
+            async with contextlib.aclosing(_parts(source)) as made:
+                async for files in made:
+                    parts += files
     output = ShardOutput(parts=parts).SerializeToString(deterministic=True)
     documents = [part for part in parts if part.role == layout.DOCUMENTS]
     stored = await blobs.put(order.snapshot.tenant, output)
@@ -56,16 +59,13 @@ async def run_shard(order: ShardOrder, ledger: Ledger, blobs: Blobs) -> ShardMad
     )
 
 
-async def _parts(
-    order: ShardOrder, key_range: KeyRange, ledger: Ledger, blobs: Blobs, tally: Tally
-) -> AsyncGenerator[tuple[Part, Part], None]:
+async def _parts(source: Source) -> AsyncGenerator[tuple[Part, Part], None]:
     """Yield the two files of each part of a range, in order."""
     try:
-        async with contextlib.aclosing(ListedRange(order, key_range, ledger, blobs, tally).parts()) as listed:
+        async with contextlib.aclosing(ListedRange(source).parts()) as listed:
             async for files in listed:
                 yield files
     except NoSegments:
-        streamed = StreamedRange(order, key_range, ledger, blobs, tally)
-        async with contextlib.aclosing(streamed.parts()) as made:
+        async with contextlib.aclosing(StreamedRange(source).parts()) as made:
             async for files in made:
                 yield files

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stellaops.export.work.v1.work_pb2 import Part
 
-from libs.common.blobs.store import Blobs
 from libs.common.points import reached
 from libs.common.segments.cut import is_part_start
 from libs.common.segments.frame import Frame
 from services.adapter_host.ahead import SEGMENTS_AT_ONCE, ask_each, work_ahead
 from services.adapter_host.derive import Derivation, Kept, Loaded, Outcome
-from services.adapter_host.evidence import Codec, KeyRange, Stored
+from services.adapter_host.evidence import Codec, Stored
 from services.adapter_host.opening import open_stored
-from services.adapter_host.orders import ShardOrder, Tally, check_begin
+from services.adapter_host.orders import check_begin
 from services.adapter_host.parts import OpenPart, PartNotes, describe
-from services.adapter_host.sources.ledger import Ledger
+from services.adapter_host.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +41,16 @@ class _Arrived:
 class ListedRange:
     """One range of keys, read segment by segment."""
 
-    def __init__(
-        self, order: ShardOrder, key_range: KeyRange, ledger: Ledger, blobs: Blobs, tally: Tally
-    ) -> None:
-        self._order = order
-        self._range = key_range
-        self._ledger = ledger
-        self._blobs = blobs
-        self._tally = tally
-        self._tenant = order.snapshot.tenant
-        self._derivation = Derivation(blobs, self._tenant, order.transform, order.codec)
-        self._notes = PartNotes(blobs, self._tenant)
+    def __init__(self, source: Source) -> None:
+        self._order = source.order
+        self._range = source.range
+        self._ledger = source.ledger
+        self._blobs = source.blobs
+        self._storing = source.storing
+        self._tally = source.tally
+        self._tenant = source.order.snapshot.tenant
+        self._derivation = Derivation(source)
+        self._notes = PartNotes(source.blobs, self._tenant)
         self._takes_over = False
 
     async def parts(self) -> AsyncGenerator[tuple[Part, Part], None]:
@@ -134,11 +132,14 @@ class ListedRange:
         if not self._takes_over:
             return await self._derivation.derive(stored.cut, batch, self._range.dataset)
         # Only now: what is in the store under a digest has that digest.
+        await self._storing.begin(self._store(arrived.frames))
+        return Loaded(_as_it_is(stored), documents, sources, batch)
+
+    async def _store(self, frames: Mapping[str, bytes]) -> None:
         await asyncio.gather(
-            *(self._blobs.put(self._tenant, data, digest) for digest, data in arrived.frames.items())
+            *(self._blobs.put(self._tenant, data, digest) for digest, data in frames.items())
         )
         reached("adapter.frames_taken_over")
-        return Loaded(_as_it_is(stored), documents, sources, batch)
 
     async def _bytes(self, frame: Frame, arrived: _Arrived) -> bytes:
         fetched = arrived.frames.get(frame.stored_digest)

@@ -7,30 +7,27 @@ from collections.abc import AsyncGenerator
 
 from stellaops.export.work.v1.work_pb2 import Part
 
-from libs.common.blobs.store import Blobs
 from libs.common.segments.cut import is_part_start
 from services.adapter_host.adapters.base import Batch
 from services.adapter_host.ahead import SEGMENTS_AT_ONCE, work_ahead
 from services.adapter_host.cutting import cut_records
 from services.adapter_host.derive import Derivation, Loaded
-from services.adapter_host.evidence import Cut, KeyRange
-from services.adapter_host.orders import ShardOrder, Tally, check_begin
+from services.adapter_host.evidence import Cut
+from services.adapter_host.orders import check_begin
 from services.adapter_host.parts import OpenPart, PartNotes
-from services.adapter_host.sources.ledger import Ledger
+from services.adapter_host.source import Source
 
 
 class StreamedRange:
     """One range of keys, read record by record."""
 
-    def __init__(
-        self, order: ShardOrder, key_range: KeyRange, ledger: Ledger, blobs: Blobs, tally: Tally
-    ) -> None:
-        self._order = order
-        self._range = key_range
-        self._ledger = ledger
-        self._tally = tally
-        self._derivation = Derivation(blobs, order.snapshot.tenant, order.transform, order.codec)
-        self._notes = PartNotes(blobs, order.snapshot.tenant)
+    def __init__(self, source: Source) -> None:
+        self._order = source.order
+        self._range = source.range
+        self._ledger = source.ledger
+        self._tally = source.tally
+        self._derivation = Derivation(source)
+        self._notes = PartNotes(source.blobs, source.order.snapshot.tenant)
 
     async def parts(self) -> AsyncGenerator[tuple[Part, Part], None]:
         """Yield the two files of each part in order; a part of which nothing is left is none."""

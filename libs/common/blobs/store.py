@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ STREAM_CHUNK_BYTES = 1 << 20  # what one read of a stream holds in memory
 # within this time is not written down again; grace periods are longer (docs/adr/0014).
 RENEW_AFTER = timedelta(hours=1)
 RENEW_NOTE_AFTER = timedelta(days=1)  # notes live for weeks
+WRITES_AT_ONCE = 16  # files that are written at the same time share the disk's own waits
 LOOKS_AT_ONCE = 32  # a bucket answers that many beside each other
 # Folders of a tenant.
 BLOBS, NOTES, USES = "sha256", "notes", "uses"
@@ -55,6 +57,8 @@ class Blobs:
         self.area = area
         self._now = now
         self._root: Path | None = None
+        # Waits for the disk take no thread from those that compute.
+        self._writers = ThreadPoolExecutor(WRITES_AT_ONCE, "blob-writer")
         if url.startswith("file://"):
             self._root = Path(url.removeprefix("file://"))
             self._root.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,8 @@ class Blobs:
     async def _put(self, key: str, data: bytes) -> None:
         with answering():
             if self._root is not None:
-                await asyncio.to_thread(_write_durably, self._root / key, data)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._writers, _write_durably, self._root / key, data)
                 return
             with contextlib.suppress(AlreadyExistsError):
                 await obstore.put_async(self.store, key, data, mode="create")

@@ -180,17 +180,20 @@ def sign(
     stated = statement(raw)
     change_statement(stated)
     provenance = to_canonical_json(stated)
-    digest = hashlib.sha256(raw).digest()
-    message = MessageSignature(digest, key.sign(raw))
-    proofs = {
-        layout.PROVENANCE: provenance,
+    proofs = {layout.PROVENANCE: provenance, **signatures(raw, provenance, key)}
+    return dict(sorted({**files, **proofs}.items()))
+
+
+def signatures(raw: bytes, provenance: bytes, key: TestKey = KEY) -> Files:
+    """Return the signature files over a manifest and a provenance, whatever stands in them."""
+    message = MessageSignature(hashlib.sha256(raw).digest(), key.sign(raw))
+    return {
         layout.SIGNATURE: to_base64(message.signature).encode("ascii"),
         layout.MANIFEST_ENVELOPE: envelope(MANIFEST_PAYLOAD_TYPE, raw, key),
         layout.PROVENANCE_ENVELOPE: envelope(STATEMENT_PAYLOAD_TYPE, provenance, key),
         layout.SIGSTORE_BUNDLE: encode_bundle(SigstoreBundle(key.public.hint, message)),
         layout.PUBLIC_KEY: key.public.pem,
     }
-    return dict(sorted({**files, **proofs}.items()))
 
 
 def envelope(payload_type: str, payload: bytes, key: TestKey = KEY) -> bytes:

@@ -39,6 +39,7 @@ class ContentChecks:
         self._listed = listed
         self._present = present
         self._done: set[str] = set()
+        self._without_index: set[str] = set()
 
     def unsigned(self) -> Iterator[Check]:
         """Yield the checks for which no file is unpacked: presence, and what is stored of each."""
@@ -60,10 +61,17 @@ class ContentChecks:
             if path in self._done or path not in self._present:
                 continue
             if layout.is_record_path(path):
-                yield failed(
-                    "segments", path, "no valid index names this file, so its records cannot be checked"
-                )
+                yield self._unnamed(path)
             yield from self._file(content)
+
+    def _unnamed(self, path: str) -> Check:
+        """Return the check of a record file that was not read; a bad index has failed already, by itself."""
+        kind = next((kind for kind in self._without_index if layout.is_of_kind(path, kind)), None)
+        if kind is None:
+            return failed("segments", path, "no index names this file, so its records cannot be checked")
+        return not_run(
+            "segments", path, f"{layout.index_path(kind)} is not valid, so nothing tells what is in it"
+        )
 
     def _presence(self) -> Iterator[Check]:
         missing = [path for path in self._listed if path not in self._present]
@@ -78,6 +86,7 @@ class ContentChecks:
     def _kind(self, kind: str, content: ManifestContent, executor: Executor) -> Iterator[Check]:
         parsed = yield from self._index(kind, content)
         if parsed is None:
+            self._without_index.add(kind)
             return
         source, last_key = "", None
         for part, (checks, part_last_key) in self._parts(parsed.parts, executor):

@@ -154,6 +154,11 @@ def is_documents_path(path: str) -> bool:
     return bool(_DOCUMENTS_PATH.fullmatch(path)) and not path.endswith(_SUFFIXES[SOURCES])
 
 
+def is_of_kind(path: str, kind: str) -> bool:
+    """Say whether the path is one of a record file of `kind`."""
+    return path.startswith(f"data/raw/{RECORD_FOLDERS[_known_kind(kind)]}/")
+
+
 def is_record_path(path: str) -> bool:
     """Say whether the file holds compressed lines."""
     return path.endswith(RECORD_SUFFIX)

@@ -11,7 +11,7 @@ from stellaops.export.bundle.v1.provenance_pb2 import Statement
 from libs.common.bundle import layout
 from libs.common.bundle.checks import Check, compared, failed, not_run, passed
 from libs.common.bundle.dsse import MANIFEST_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE, decode_envelope
-from libs.common.bundle.faults import BadForm
+from libs.common.bundle.faults import BadBundle, BadForm
 from libs.common.bundle.json_form import from_json, to_canonical_json
 from libs.common.bundle.keys import PublicKey
 from libs.common.bundle.sigstore import MessageSignature, decode_bundle
@@ -34,7 +34,7 @@ class SignatureChecks:
     """Makes the checks of one bundle's signatures and remembers which trusted keys they held for."""
 
     def __init__(self, files: Mapping[str, bytes], keys: Sequence[PublicKey]) -> None:
-        """Take the unlisted files that could be read, and the keys that the caller trusts."""
+        """Take the unlisted files that can be read, and the keys that the caller trusts."""
         self._files = files
         self._keys = keys
         self._held: dict[str, PublicKey] = {}
@@ -56,6 +56,8 @@ class SignatureChecks:
                 yield from check(self._files[path], self._files[covered])
             except BadForm as error:
                 yield failed("signature", path, str(error))
+            except BadBundle as error:
+                yield failed("readable", path, error.reason)
         yield self._public_key()
 
     def _detached(self, raw: bytes, message: bytes) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from itertools import islice
 from typing import Any
 
 from libs.common.bundle.faults import BadForm
@@ -15,14 +16,14 @@ from libs.common.canon.decode import Rejected
 MAX_JSON_BYTES = 32 * 1024 * 1024
 # The same index has 900,000 values, a manifest of 100,000 files too. A value takes some 100 bytes once read.
 MAX_JSON_VALUES = 1_500_000
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_TEXT_OR_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"|([,\[{])', re.DOTALL)
 
 
 def read_json(raw: bytes, limit: int) -> Any:
     """Return the JSON value whose canonical form is `raw`, of at most `limit` bytes; else raise BadForm."""
     if len(raw) > limit:
         raise BadForm("$", f"the file has {len(raw)} bytes, more than the {limit} that are read")
-    if _values(raw) > MAX_JSON_VALUES:
+    if _has_too_many_values(raw):
         raise BadForm("$", f"the file has more than {MAX_JSON_VALUES} values, the most that are read")
     try:
         form, value = canonical(raw)
@@ -33,14 +34,12 @@ def read_json(raw: bytes, limit: int) -> Any:
     return value
 
 
-def _values(raw: bytes) -> int:
-    """Return about how many values `raw` has; texts are left out of it only where that would matter."""
-    rough = _marks(raw)
-    return rough if rough <= MAX_JSON_VALUES else _marks(_STRINGS.sub(b"", raw))
-
-
-def _marks(raw: bytes) -> int:
-    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+def _has_too_many_values(raw: bytes) -> bool:
+    """Tell whether there are too many; commas and brackets in texts are left out where it would matter."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= MAX_JSON_VALUES:
+        return False
+    marks = (found for found in _TEXT_OR_MARK.finditer(raw) if found[1])
+    return next(islice(marks, MAX_JSON_VALUES, None), None) is not None
 
 
 def exact_members(value: Any, path: str, wanted: set[str]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _LIMITS = {
     layout.SIGSTORE_BUNDLE: MAX_SIGSTORE_BYTES,
     layout.PUBLIC_KEY: MAX_SIGNATURE_BYTES,
 }
+_ENVELOPES = (layout.MANIFEST_ENVELOPE, layout.PROVENANCE_ENVELOPE)
 
 
 def verify(source: BundleSource, keys: Sequence[PublicKey]) -> list[Check]:
@@ -67,6 +68,44 @@ def _present(source: BundleSource) -> dict[str, int]:
     return present
 
 
+class _Unlisted(Mapping[str, bytes]):
+    """The files that the manifest does not list; envelopes, each needed once, are read when they are."""
+
+    def __init__(self, source: BundleSource, present: Mapping[str, int]) -> None:
+        self._source = source
+        self._present = present
+        self._held: dict[str, bytes] = {}
+        self._later: set[str] = set()
+
+    def checks(self) -> Iterator[Check]:
+        """Read what is held, and yield what is wrong with any."""
+        for path in sorted(layout.UNLISTED):
+            if path not in self._present:
+                yield failed("present", path, "the file is missing; every bundle has it")
+            elif path in _ENVELOPES and self._present[path] <= _LIMITS[path]:
+                self._later.add(path)
+            else:
+                try:
+                    self._held[path] = self._read(path)
+                except BadBundle as error:
+                    yield failed("readable", path, error.reason)
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._read(path) if path in self._later else self._held[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held.keys() | self._later)
+
+    def __len__(self) -> int:
+        return len(self._held) + len(self._later)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._held or path in self._later
+
+    def _read(self, path: str) -> bytes:
+        return read_whole(self._source, path, _LIMITS[path], self._present[path])
+
+
 def _signed_checks(
     source: BundleSource, present: Mapping[str, int], keys: Sequence[PublicKey]
 ) -> Generator[Check, None, tuple[Manifest | None, bool]]:
@@ -74,15 +113,8 @@ def _signed_checks(
 
     Return the manifest, where contents can be held against it, and whether a trusted key has signed it.
     """
-    files: dict[str, bytes] = {}
-    for path in sorted(layout.UNLISTED):
-        if path not in present:
-            yield failed("present", path, "the file is missing; every bundle has it")
-            continue
-        try:
-            files[path] = read_whole(source, path, _LIMITS[path], present[path])
-        except BadBundle as error:
-            yield failed("readable", path, error.reason)
+    files = _Unlisted(source, present)
+    yield from files.checks()
     found = yield from _manifest_checks(files.get(layout.MANIFEST))
     signatures = SignatureChecks(files, keys)
     yield from signatures.all()

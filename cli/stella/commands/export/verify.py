@@ -29,6 +29,11 @@ from libs.common.bundle.reading import BundleSource
 from libs.common.bundle.sources import FolderSource, TarSource
 from libs.common.bundle.verify import iter_checks
 
+_CURE = "Do not use this bundle. Fetch it again; make sure that the key is the signer's."
+_REPACKED = (
+    "Do not use this bundle. Fetch it again; if another program has packed the files anew, unpack them "
+    "and verify the folder."
+)
 _REVOKED = "STATE_REVOKED"
 _ORDER = (Outcome.FAILED, Outcome.NOT_RUN, Outcome.PASSED)
 
@@ -241,5 +246,5 @@ def _end(output: Output, target: str, checks: Sequence[Check], seconds: float) -
         Code.VERIFICATION,
         f"{target} is not verified: {counts[Outcome.FAILED]} checks failed, {counts[Outcome.NOT_RUN]} could "
         f"not be made; {first.detail or first.name}",
-        "Do not use this bundle. Fetch it again; make sure that the key is the signer's.",
+        _REPACKED if first.name == "archive" else _CURE,
     )

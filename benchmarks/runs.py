@@ -93,7 +93,8 @@ class Runs:
     def _wait(self, run: str) -> None:
         with self._client.stream("GET", f"{RUNS}/{run}/events") as answer:
             for line in answer.iter_lines():
-                if line.startswith("data:") and json.loads(line[5:]).get("terminal"):
+                # An attempt that failed may be followed by another; where none is, the stream ends by itself.
+                if line.startswith("data:") and json.loads(line[5:])["type"] == "succeeded":
                     return
 
 

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
-.PHONY: help setup demo test lint fix bench bench-export canon proto lock tools compat-cosign test-real chaos
+.PHONY: help setup demo test lint fix bench bench-export bench-scale bench-download bench-verify canon tamper proto lock tools compat-cosign test-real chaos
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,13 @@ lock: $(STAMP) ## Write requirements/ from pyproject.toml
 	  $(BIN)/uv pip compile --quiet pyproject.toml --extra embedded $${set#*:} --generate-hashes --no-emit-index-url \
 	    --no-header --universal --python-version 3.11 --output-file requirements/$${set%%:*}.txt; done
 
+tamper: $(STAMP) ## Flip every bit of a small bundle and PLACES=2000 of a large one; STRIDE=n takes each n-th
+	@STELLA_TAMPER_STRIDE=$(or $(STRIDE),1) STELLA_TAMPER_PLACES=$(or $(PLACES),2000) \
+	  STELLA_TAMPER_MEGABYTES=$(or $(MEGABYTES),50) $(BIN)/python -m pytest -q -s tests/attacks/test_bits.py
+
+bench-verify: $(STAMP) ## Measure verification beside bare hashing and unpacking; DATA=folder
+	@$(BIN)/python -m benchmarks.verify $(if $(DATA),--data "$(DATA)")
+
 canon: $(STAMP) ## Hold the ways to canonical JSON against one another; RECORDS=count, NUMBERS=count
 	@STELLA_CANON_RECORDS=$(or $(RECORDS),2000000) STELLA_CANON_NUMBERS=$(or $(NUMBERS),1000000) \
 	  $(BIN)/python -m pytest -q -s tests/property/libs/common/canon tests/unit/libs/common/canon
@@ -70,6 +77,12 @@ chaos: $(STAMP) ## Kill, stop and restart everything under way: SEEDS=200, FROM=
 
 bench: $(STAMP) ## Measure beside a floor in the same run; DATA=folder
 	@$(BIN)/python -m benchmarks.core $(if $(DATA),--data "$(DATA)")
+
+bench-scale: $(STAMP) ## Measure growth and write docs/operations/scale.md; RECORDS=count, DATA=folder, PLACE=folder
+	@$(BIN)/python -m benchmarks.scale $(if $(DATA),--data "$(DATA)") $(if $(RECORDS),--records $(RECORDS)) $(if $(PLACE),--place "$(PLACE)")
+
+bench-download: $(STAMP) ## Measure downloads beside nginx
+	@$(BIN)/python -m benchmarks.download
 
 bench-export: $(STAMP) ## Measure exports of the real suite; DATA=folder, RECORDS=count, LONG=1
 	@$(BIN)/python -m benchmarks.export $(if $(DATA),--data "$(DATA)") $(if $(RECORDS),--records $(RECORDS)) $(if $(LONG),--long)

@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation: comments of the contracts, REST routes, error catalogue.
+"""Writes the generated parts of the documentation: comments of the contracts, REST routes, errors, metrics.
 
 Usage: python tools/generate-docs.py [--check]; with --check nothing is written and a difference is an error.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from libs.common.errors import catalogue
+from libs.common.metrics import table as metrics_table
 from libs.common.rpc.access import REQUIRED
 from services.gateway.binding import bindings
 from services.gateway.comments import FILE as COMMENTS_FILE
@@ -25,6 +26,7 @@ from services.gateway.operations import OPERATIONS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 API_PAGE = REPOSITORY / "docs" / "modules" / "export-center" / "api.md"
+TELEMETRY_PAGE = REPOSITORY / "docs" / "operations" / "telemetry.md"
 PROTO = REPOSITORY / "proto"
 # The contracts that REST shows.
 FOLDERS = ("stellaops/export/v1", "stellaops/evidence/v1")
@@ -43,8 +45,9 @@ def main(arguments: list[str]) -> int:
     """Write or check every generated text."""
     comments = comment_text()
     page = api_page(API_PAGE.read_text(encoding="utf-8"), Comments(json.loads(comments)))
+    telemetry = _between(TELEMETRY_PAGE.read_text(encoding="utf-8"), "metrics", metrics_table())
     stale = []
-    for path, text in ((COMMENTS_FILE, comments), (API_PAGE, page)):
+    for path, text in ((COMMENTS_FILE, comments), (API_PAGE, page), (TELEMETRY_PAGE, telemetry)):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path.relative_to(REPOSITORY))
@@ -110,7 +113,7 @@ def _between(page: str, name: str, text: str) -> str:
     before, _, rest = page.partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise SystemExit(f"error: {API_PAGE.name} has no markers `{begin.strip()}` and `{end}`")
+        raise SystemExit(f"error: the page has no markers `{begin.strip()}` and `{end}`")
     return f"{before}{begin}{text}{end}{after}"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, start_http_server
 
 from libs.common.settings import BadSetting
 
@@ -31,6 +31,7 @@ def serve_metrics(listen: str, registry: CollectorRegistry = REGISTRY) -> Metric
     """Serve the registry's metrics on `listen` (`address:port`); an empty text serves nothing."""
     if not listen:
         return MetricsPage(None, None)
+    disable_created_metrics()  # type: ignore[no-untyped-call] # takes nothing; a series beside each counter is too much
     host, _, port = listen.rpartition(":")
     try:
         server, thread = start_http_server(int(port), host, registry)

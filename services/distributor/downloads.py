@@ -7,11 +7,14 @@ import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from prometheus_client import REGISTRY, CollectorRegistry
+
 from libs.common.blobs.store import Blobs
 from libs.common.bundle import layout as paths
 from libs.common.db.engine import Database
 from libs.common.digests import sha256_digest
 from libs.common.errors import BundleNotFound, NotFound
+from libs.common.metrics import DistributionMetrics
 from libs.common.names import RUN
 from services.distributor import content
 from services.distributor.content import Content, FileContent, JoinedContent, LiteralContent, TarContent
@@ -50,8 +53,11 @@ class Representation:
 class Downloads:
     """Finds and reads what a tenant may download; whoever asks has been let in before."""
 
-    def __init__(self, database: Database, blobs: Blobs, layouts: Layouts) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, layouts: Layouts, registry: CollectorRegistry = REGISTRY
+    ) -> None:
         """Take database and store."""
+        self.metrics = DistributionMetrics(registry)
         self._database = database
         self._blobs = blobs
         self._layouts = layouts

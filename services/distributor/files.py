@@ -24,8 +24,10 @@ from services.distributor.ranges import Span, Verdict, if_range_holds, precondit
 
 # Whoever may call this RPC may use these routes, and nobody else.
 RIGHT = "/stellaops.export.v1.DistributionService/Download"
+DRIVER = "http"  # whose deliveries leave through the distributor's own doors
 
 AsyncChunks = AsyncGenerator[bytes, None]
+OK, PARTIAL = 200, 206
 Find = Callable[[str, str, Mapping[str, str]], Awaitable[Representation]]
 
 
@@ -54,7 +56,14 @@ def application(downloads: Downloads, verifier: TokenVerifier, clock: Clock) -> 
         ("provenance", provenance),
         ("signatures", signatures),
     )
-    return Router([_route(name, find, downloads, verifier) for name, find in served], clock)
+
+    def answered(status: int, size: int) -> None:
+        if status in (OK, PARTIAL):
+            downloads.metrics.sent(DRIVER, size)
+
+    return Router(
+        [_route(name, find, downloads, verifier) for name, find in served], clock, answered=answered
+    )
 
 
 def _route(name: str, find: Find, downloads: Downloads, verifier: TokenVerifier) -> Route:
@@ -68,13 +77,21 @@ def _handler(find: Find, downloads: Downloads, verifier: TokenVerifier) -> Handl
         run = call.variables["run"]
         call.fields.update(tenant=tenant, run=run)
         found = await find(tenant, run, call.variables)
-        return _answer(call.request, found, run, lambda part: downloads.read(tenant, part, 0, part.size))
+
+        def read(part: Content) -> AsyncChunks:
+            return downloads.read(tenant, part, 0, part.size)
+
+        return _answer(call.request, found, run, read, downloads.metrics.resumed)
 
     return handle
 
 
 def _answer(
-    request: Request, found: Representation, run: str, read: Callable[[Content], AsyncChunks]
+    request: Request,
+    found: Representation,
+    run: str,
+    read: Callable[[Content], AsyncChunks],
+    resumed: Callable[[], None],
 ) -> ASGIApp:
     verdict = precondition(request.headers.get("if-match"), request.headers.get("if-none-match"), found.etag)
     if verdict is Verdict.CHANGED:
@@ -84,6 +101,8 @@ def _answer(
     spans: tuple[Span, ...] = ()
     if request.method == "GET" and if_range_holds(request.headers.get("if-range"), found.etag):
         spans = _spans(request, found)
+        if spans and (spans[0].start or "if-range" in request.headers):
+            resumed()
     status, headers, content = selected(found, spans)
     if request.method == "HEAD":
         return Headers(status, headers)

@@ -20,7 +20,7 @@ from libs.common.bus.worker import Handler, Worker
 from libs.common.clock import now
 from libs.common.db.engine import Database
 from libs.common.db.outbox import OutboxRelay
-from libs.common.metrics import RunMetrics
+from libs.common.metrics import QueueMetrics, RunMetrics
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.rpc.server import Check, Server, serve
 from services.planner.api.profiles import Profiles
@@ -30,6 +30,7 @@ from services.planner.dispatch import Dispatcher
 from services.planner.editing import Editing
 from services.planner.housekeeping import Housekeeping, Keeping
 from services.planner.intake import PLAN_ATTEMPTS, RESULT_ATTEMPTS, Intake
+from services.planner.measuring import Measuring
 from services.planner.planning import Planning
 from services.planner.preparing import Preparing
 from services.planner.previewing import Previewing
@@ -84,7 +85,7 @@ def compose(
         limits=Limits(configuration.shards_in_flight, configuration.tenant_shards_in_flight),
     )
     intake = Intake(database, planning, transitions)
-    server = Server(configuration)
+    server = Server(configuration, registry)
     editing = Editing(database, adapters, now, configuration.drivers())
     add_ProfileServiceServicer_to_server(Profiles(database, editing), server.grpc)
     runs = Runs(database, preparing, starting, previewing, watching, now)
@@ -104,14 +105,15 @@ def compose(
             relay.run,
             dispatcher.run,
             watching.run,
+            Measuring(database, QueueMetrics(registry)).run,
             Housekeeping(database, ledger, transitions, keeping).run,
-            *(worker.run for worker in _workers(bus, intake, configuration.result_concurrency)),
+            *(worker.run for worker in _workers(bus, intake, configuration.result_concurrency, registry)),
         ],
         [bus.close, close_channels, database.close],
     )
 
 
-def _workers(bus: Bus, intake: Intake, concurrency: int) -> list[Worker]:
+def _workers(bus: Bus, intake: Intake, concurrency: int, registry: CollectorRegistry) -> list[Worker]:
     def worker(stream: str, durable: str, subject: str, stage: State, handler: Handler) -> Worker:
         return Worker(
             bus,
@@ -122,6 +124,7 @@ def _workers(bus: Bus, intake: Intake, concurrency: int) -> list[Worker]:
             give_up=intake.give_up(stage),
             concurrency=concurrency,
             max_attempts=PLAN_ATTEMPTS if stage is State.PLANNING else RESULT_ATTEMPTS,
+            registry=registry,
         )
 
     return [

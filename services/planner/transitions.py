@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 
 from opentelemetry.trace import Span
 
@@ -38,11 +39,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an event made of a run; `before` is None for a run that is new."""
+    """What an event made of a run; `before`, into whose state it came at `since`, is None for a new run."""
 
     before: Run | None
     kept: Kept
     commands: tuple[Command, ...] = ()
+    since: datetime | None = None
 
     @property
     def changed(self) -> bool:
@@ -78,15 +80,16 @@ class Transitions:
 
     async def apply(self, connection: Connection, kept: Kept, event: Event) -> Outcome:
         """Let `event` happen to a locked run, within the caller's transaction."""
-        found = step(kept.run, event, self._clock())
+        now = self._clock()
+        found = step(kept.run, event, now)
         if found.run == kept.run:
             return Outcome(kept.run, kept)
-        saved = await runs.save(connection, kept, found.run)
+        saved = await runs.save(connection, kept, found.run, now)
         if saved is None:
             raise Internal(part="planner", reason=f"run `{kept.facts.id}` changed although it was locked")
         with _in_trace_of(saved):
             await _write(connection, saved, found.commands, found.events)
-        return Outcome(kept.run, saved, found.commands)
+        return Outcome(kept.run, saved, found.commands, kept.since)
 
     async def give_up(self, connection: Connection, kept: Kept) -> None:
         """Let go of what others keep of a locked run that nobody may retry any more; its state stays."""
@@ -105,6 +108,7 @@ class Transitions:
                 await self._stop(outcome.kept.facts, command)
         if outcome.before is not None and outcome.before.state in LIVE:
             self._count(outcome.kept)
+            self._count_stage(outcome.before, outcome.since, outcome.kept)
 
     async def _stop(self, facts: Facts, command: StopWork) -> None:
         payload = work.context(facts, command.attempt).SerializeToString(deterministic=True)
@@ -114,6 +118,10 @@ class Transitions:
             # The state has changed already: what a worker still does for the run will be ignored.
             fields = {"tenant": facts.tenant, "run": facts.id, "error": str(error)}
             _log.warning("workers could not be told to stop", extra={"fields": fields})
+
+    def _count_stage(self, before: Run, since: datetime | None, after: Kept) -> None:
+        if since is not None and before.state is not after.run.state:
+            self._metrics.left(before.state.value, (after.since - since).total_seconds())
 
     def _count(self, kept: Kept) -> None:
         run, spec = kept.run, kept.facts.spec

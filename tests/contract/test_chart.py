@@ -22,6 +22,8 @@ EVERYTHING = (
     "blobs.existingClaim=claim",
     "blobs.credentialsSecret=bucket",
     "tls.secret=certificates",
+    "telemetry.otlpEndpoint=http://collector:4318",
+    "telemetry.metricsPort=9999",
 )
 
 
@@ -92,6 +94,21 @@ def test_the_gateway_reaches_the_distributor_by_tls_where_there_are_certificates
 ) -> None:
     variables = {item["name"]: item["value"] for item in pod("gateway", *values)["containers"][0]["env"]}
     assert variables["EXPORT_DISTRIBUTOR_HTTP"] == f"{scheme}://suite-distributor:8080"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_told_where_metrics_and_traces_go(service: str) -> None:
+    container = pod(service, *EVERYTHING)["containers"][0]
+    variables = {item["name"]: item.get("value") for item in container["env"]}
+    assert variables["EXPORT_METRICS_LISTEN"] == "0.0.0.0:9999"
+    assert variables["EXPORT_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert {"name": "metrics", "containerPort": 9999} in container["ports"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_without_a_collector_no_service_makes_traces(service: str) -> None:
+    variables = {item["name"] for item in pod(service)["containers"][0]["env"]}
+    assert "EXPORT_OTLP_ENDPOINT" not in variables
 
 
 def test_a_password_in_a_value_is_refused() -> None:

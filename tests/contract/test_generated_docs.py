@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_comments_routes_and_errors_are_current() -> None:
+def test_comments_routes_errors_and_metrics_are_current() -> None:
     check = subprocess.run(
         [sys.executable, "tools/generate-docs.py", "--check"],
         cwd=ROOT,

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.metrics import Waiting
 from libs.common.points import reached
 from libs.common.tasks import is_told_to_end
 
@@ -48,6 +49,15 @@ async def put(
             "payload": payload,
         },
     )
+
+
+async def waiting(connection: AsyncConnection) -> Waiting:
+    """Return how many messages are not sent, and how long the oldest of them has been there."""
+    result = await connection.execute(
+        text("SELECT count(*) AS messages, extract(epoch FROM now() - min(put_at)) AS seconds FROM outbox")
+    )
+    row = result.one()
+    return Waiting(row.messages, float(row.seconds or 0))
 
 
 class OutboxRelay:

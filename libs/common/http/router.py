@@ -70,8 +70,15 @@ class Route:
 class Router:
     """An ASGI application over routes; the first that matches is taken."""
 
-    def __init__(self, routes: Iterable[Route], clock: Clock, registry: CollectorRegistry = REGISTRY) -> None:
-        """Take the routes in order."""
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        clock: Clock,
+        registry: CollectorRegistry = REGISTRY,
+        answered: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Take the routes in order; `answered` is told status and bytes of each answer."""
+        self._answered = answered
         self._routes = tuple(routes)
         self._clock = clock
         self._metrics = HttpMetrics(registry)
@@ -97,6 +104,8 @@ class Router:
                     line.update(status=sending.status, bytes=sending.size)
                     made.set_attribute("http.response.status_code", sending.status)
                     self._metrics.answered(method, label, sending.status, time.perf_counter() - start)
+                    if self._answered is not None:
+                        self._answered(sending.status, sending.size)
                 if sending.status >= _SERVER_ERROR or not sending.complete:
                     line["outcome"] = "error"
 

@@ -9,6 +9,7 @@ from stellaops.export.v1.distributions_pb2 import DownloadChunk, DownloadRequest
 from libs.common.errors import BundleChanged, BundleNotFound, RangeNotSatisfiable
 from libs.common.names import parse
 from services.distributor.downloads import Downloads
+from services.distributor.files import DRIVER
 
 
 def own_run(parent: str, tenant: str) -> str:
@@ -32,7 +33,10 @@ async def chunks(downloads: Downloads, request: DownloadRequest, tenant: str) ->
     if request.offset > total:
         raise RangeNotSatisfiable(offset=request.offset, total=total)
     offset = request.offset
+    if offset:
+        downloads.metrics.resumed()
     yield DownloadChunk(offset=offset, digest=found.digest, total_bytes=total)
     async for data in downloads.read(tenant, found.content, offset, total - offset):
         yield DownloadChunk(offset=offset, data=data)
         offset += len(data)
+        downloads.metrics.sent(DRIVER, len(data))

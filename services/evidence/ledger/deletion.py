@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from libs.common.log import unit_of_work
+from libs.common.log import note
 from libs.common.segments.merge import Change
 from services.evidence.ledger import changes
 from services.evidence.ledger.library import Library
 from services.evidence.ledger.transaction import Transactions
 from services.evidence.store import imports
 from services.evidence.values import DatasetName, Segment
-
-_log = logging.getLogger(__name__)
 
 
 class Deleter:
@@ -25,9 +22,9 @@ class Deleter:
 
     async def run(self, tenant: str, actor: str, name: DatasetName, keys: Sequence[bytes]) -> tuple[int, int]:
         """Delete the records of `keys` that are there; return the newest sequence and how many there were."""
-        with unit_of_work(_log, "delete", tenant=tenant, actor=actor, dataset="/".join(name)) as line:
-            sequence, removed = await self._run(tenant, actor, name, keys)
-            line.update(sequence=sequence, removed=removed)
+        note(actor=actor, dataset="/".join(name))
+        sequence, removed = await self._run(tenant, actor, name, keys)
+        note(sequence=sequence, removed=removed)
         return sequence, removed
 
     async def _run(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,13 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from libs.common import trace
 from libs.common.clock import Clock
 from libs.common.errors import InvalidField
-from libs.common.log import unit_of_work
+from libs.common.log import note
+from libs.common.metrics import ImportMetrics
 from libs.common.points import reached
 from libs.common.segments.merge import Change, Tally
 from services.evidence.importing.documents import ImportedRecord
@@ -30,8 +34,6 @@ from services.evidence.times import text
 from services.evidence.values import DatasetName, DatasetVersion, Segment
 
 FILES_A_STATEMENT = 5000
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,19 @@ class Importer:
     """Runs imports, a few at a time and one for each tenant; while one waits, so does its stream of bytes."""
 
     def __init__(
-        self, transactions: Transactions, pools: Pools, readers: Readers, clock: Clock, concurrency: int
+        self,
+        transactions: Transactions,
+        pools: Pools,
+        readers: Readers,
+        clock: Clock,
+        concurrency: int,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._transactions = transactions
         self._pools = pools
         self._readers = readers
         self._clock = clock
+        self._metrics = ImportMetrics(registry)
         self._slots = asyncio.Semaphore(concurrency)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -86,10 +95,24 @@ class Importer:
     ) -> Outcome:
         """Import what `parts` bring; `account` shows how far it is."""
         async with self._turns[tenant], self._slots:
-            with unit_of_work(_log, "import", tenant=tenant, actor=spec.actor) as line:
+            note(actor=spec.actor)
+            start = time.perf_counter()
+            with trace.span("import"):
                 outcome = await self._run(tenant, spec, parts, account)
-                line.update(_line(outcome, account))
+            note(**_line(outcome, account))
+            if not spec.only_validates:
+                self._count(outcome, account, time.perf_counter() - start)
             return outcome
+
+    def _count(self, outcome: Outcome, account: Account, seconds: float) -> None:
+        total = outcome.total
+        records = {
+            "added": total.added,
+            "updated": total.updated,
+            "unchanged": total.unchanged,
+            "removed": total.removed,
+        }
+        self._metrics.imported(seconds, account.budget.received, records, outcome.quarantined)
 
     async def _run(
         self, tenant: str, spec: Spec, parts: AsyncIterator[FileBegins | bytes], account: Account

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 
+from libs.common import trace
 from libs.common.blobs.store import Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
+from libs.common.log import unit_of_work
 from libs.common.points import reached
+from libs.common.tasks import is_told_to_end
 from services.evidence.store import datasets, locks, segments, snapshots
 
 UNHELD_LIFE = timedelta(hours=1)  # long enough to plan with a snapshot that nobody holds
@@ -30,23 +34,24 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled; what is away only delays."""
-        while True:
-            try:
-                async with self._database.system() as connection:
-                    tenants = await datasets.tenants(connection)
-                for tenant in tenants:
-                    await self.sweep(tenant)
-            except ExportError as error:
-                _log.warning("sweep waits", extra={"fields": {"error": str(error)}})
+        while not is_told_to_end():
+            with contextlib.suppress(ExportError):  # its line says so; the next turn is another try
+                await self._turn()
             await asyncio.sleep(self._pause_seconds)
+
+    async def _turn(self) -> None:
+        with trace.span("sweep"), unit_of_work(_log, "sweep") as line:
+            async with self._database.system() as connection:
+                tenants = await datasets.tenants(connection)
+            line.update(tenants=len(tenants), segments=0)
+            for tenant in tenants:
+                line["segments"] += await self.sweep(tenant)
 
     async def sweep(self, tenant: str) -> int:
         """Forget what can be forgotten; return how many segments that were. An import at work goes first."""
         total = 0
         while forgotten := await self._sweep_some(tenant):
             total += forgotten
-        if total:
-            _log.info("swept", extra={"fields": {"tenant": tenant, "segments": total}})
         return total
 
     async def _sweep_some(self, tenant: str) -> int:

@@ -38,8 +38,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A run as the store keeps it; `version` counts its changes."""
+    """A run as the store keeps it: `version` counts its changes, `since` is when it came into its state."""
 
     facts: Facts
     run: Run
     version: int
+    since: datetime

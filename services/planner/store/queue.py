@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from libs.common.metrics import Waiting
 from services.planner.runs.release import Backlog
-from services.planner.runs.values import LIVE
+from services.planner.runs.values import LIVE, State
 from services.planner.store.connection import Connection
 
 MAX_RELEASES = 100  # snapshots let go of in one turn, so that shards do not wait for them
@@ -72,6 +73,23 @@ async def shards(connection: Connection) -> list[Shards]:
         )
         for row in result
     ]
+
+
+async def waiting(connection: Connection) -> dict[str, Waiting]:
+    """Return by stage what is not done (shards while adapting, else runs), and for how long the oldest."""
+    result = await connection.execute(
+        text(
+            "SELECT state, count(*) AS runs, sum(shards_total - bit_count(shards_done)) AS shards, "
+            "extract(epoch FROM now() - min(state_since)) AS seconds "
+            "FROM export_runs WHERE state = ANY(:live) GROUP BY state"
+        ),
+        {"live": _LIVE},
+    )
+    found = {state.value: Waiting() for state in _LIVE}
+    for row in result:
+        count = row.shards if row.state == State.ADAPTING else row.runs
+        found[row.state] = Waiting(int(count), float(row.seconds))
+    return found
 
 
 async def held_snapshots(connection: Connection) -> list[HeldSnapshot]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -29,7 +30,7 @@ _COLUMNS = (
     "r.adapter_schema, r.codec_level, r.codec_library, r.snapshot_id, r.plan_digest, r.actor, r.trace, "
     "r.created_at, r.version, r.attempt, r.state, r.stage, r.sequence, r.shards_total, r.shards_released, "
     "r.shards_done, r.amounts, r.numbers, r.manifest, r.layout, r.signed, r.bundle_bytes, r.error, "
-    "r.started_at, r.ended_at, "
+    "r.started_at, r.ended_at, r.state_since, "
     "(SELECT jsonb_agg(jsonb_build_object('target', t.target, 'driver', t.driver, 'state', t.state, "
     "'delivered', t.delivered, 'error', t.error) ORDER BY t.position) FROM export_targets t "
     "WHERE t.tenant = r.tenant AND t.run = r.run) AS targets"
@@ -126,7 +127,8 @@ async def made_before(connection: Connection, facts: Facts) -> Made | None:
 
 async def add(connection: Connection, facts: Facts, run: Run) -> Kept:
     """Add a run at version 1, with its targets."""
-    values = _facts_values(facts) | _run_values(run) | {"snapshot_held": True, "version": 1}
+    values = _facts_values(facts) | _run_values(run)
+    values |= {"snapshot_held": True, "version": 1, "state_since": facts.created}
     await connection.execute(insert("export_runs", values), values)
     await connection.execute(
         text(
@@ -142,12 +144,13 @@ async def add(connection: Connection, facts: Facts, run: Run) -> Kept:
             "drivers": [target.driver for target in run.targets],
         },
     )
-    return Kept(facts, run, 1)
+    return Kept(facts, run, 1, facts.created)
 
 
-async def save(connection: Connection, kept: Kept, run: Run) -> Kept | None:
+async def save(connection: Connection, kept: Kept, run: Run, moment: datetime) -> Kept | None:
     """Write where a run is now, if nobody changed it since it was read; else return None."""
-    values = _run_values(run)
+    since = kept.since if run.state is kept.run.state else moment
+    values = _run_values(run) | {"state_since": since}
     result = await connection.execute(
         text(
             f"UPDATE export_runs SET version = version + 1, {assignments(values)} "  # noqa: S608 - names in code
@@ -160,7 +163,7 @@ async def save(connection: Connection, kept: Kept, run: Run) -> Kept | None:
     for before, after in zip(kept.run.targets, run.targets, strict=True):
         if after != before:
             await _save_target(connection, kept.facts, after)
-    return Kept(kept.facts, run, kept.version + 1)
+    return Kept(kept.facts, run, kept.version + 1, since)
 
 
 async def _save_target(connection: Connection, facts: Facts, target: Target) -> None:
@@ -306,7 +309,7 @@ def _kept(row: Row[Any]) -> Kept:
         started=row.started_at,
         ended=row.ended_at,
     )
-    return Kept(facts, run, row.version)
+    return Kept(facts, run, row.version, row.state_since)
 
 
 def _target(document: columns.Document) -> Target:

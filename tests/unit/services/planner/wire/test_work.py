@@ -35,7 +35,7 @@ FACTS = Facts(
     trace="",
     created=NOW,
 )
-KEPT = Kept(FACTS, run_in(State.DISTRIBUTING), 5)
+KEPT = Kept(FACTS, run_in(State.DISTRIBUTING), 5, FACTS.created)
 SNAPSHOT = Snapshot(
     "snapshot-1",
     DIGEST,

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
-.PHONY: help setup demo test lint fix bench bench-export bench-scale bench-download bench-verify canon tamper proto lock tools compat-cosign test-real chaos
+.PHONY: help setup demo test lint fix bench bench-export bench-scale bench-download bench-verify canon tamper proto lock tools compat-cosign test-real bad-days chaos
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,7 +28,10 @@ demo: $(STAMP) ## Import, export, download and verify on this machine; DATA=fold
 	@$(BIN)/python -m cli.stella.demo $(if $(DATA),--data "$(DATA)") $(if $(KEEP),--keep)
 
 test: $(STAMP) ## Run every test that needs nothing from outside
-	@$(BIN)/python -m pytest -m "not cosign and not real_data"
+	@$(BIN)/python -m pytest -m "not cosign and not real_data and not bad_days"
+
+bad-days: $(STAMP) ## Run all tests of bad input and bad days: full disks, moved clocks, database and bus down
+	@$(BIN)/python -m pytest tests/bad_days
 
 test-real: $(STAMP) ## Run the tests over real packs: DATA=folder
 	@test -d "$(DATA)" || { echo "error: the real packs are not here; name their folder: make test-real DATA=…"; exit 1; }

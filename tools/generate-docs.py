@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation: comments of the contracts, REST routes, errors, metrics.
+"""Writes the generated parts of the documentation: comments, REST routes, errors, metrics, bad days.
 
 Usage: python tools/generate-docs.py [--check]; with --check nothing is written and a difference is an error.
 """
@@ -23,10 +23,12 @@ from services.gateway.binding import bindings
 from services.gateway.comments import FILE as COMMENTS_FILE
 from services.gateway.comments import Comments
 from services.gateway.operations import OPERATIONS
+from tests.bad_days import page as bad_days_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 API_PAGE = REPOSITORY / "docs" / "modules" / "export-center" / "api.md"
 TELEMETRY_PAGE = REPOSITORY / "docs" / "operations" / "telemetry.md"
+BAD_DAYS_PAGE = REPOSITORY / "docs" / "operations" / "bad-days.md"
 PROTO = REPOSITORY / "proto"
 # The contracts that REST shows.
 FOLDERS = ("stellaops/export/v1", "stellaops/evidence/v1")
@@ -46,8 +48,10 @@ def main(arguments: list[str]) -> int:
     comments = comment_text()
     page = api_page(API_PAGE.read_text(encoding="utf-8"), Comments(json.loads(comments)))
     telemetry = _between(TELEMETRY_PAGE.read_text(encoding="utf-8"), "metrics", metrics_table())
+    bad_days = _between(BAD_DAYS_PAGE.read_text(encoding="utf-8"), "bad days", bad_days_page.bad_days())
+    pages = ((API_PAGE, page), (TELEMETRY_PAGE, telemetry), (BAD_DAYS_PAGE, bad_days))
     stale = []
-    for path, text in ((COMMENTS_FILE, comments), (API_PAGE, page), (TELEMETRY_PAGE, telemetry)):
+    for path, text in ((COMMENTS_FILE, comments), *pages):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path.relative_to(REPOSITORY))

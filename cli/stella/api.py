@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import json
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +25,13 @@ ANSWER_SECONDS = 60.0
 PAGE_SIZE = 1000  # the most that a server gives at once
 MAX_PAGES = 10_000  # ten million entries: a server that never ends a list is at fault
 MAX_ERROR_BYTES = 64 * 1024  # an error is a sentence; what is longer is none of ours
+_NO_WAY = {
+    errno.ENETUNREACH: "this machine has no network",
+    errno.ENETDOWN: "this machine's network is down",
+    errno.EHOSTUNREACH: "there is no route to it",
+    errno.EACCES: "a rule of this machine forbids it",
+    errno.EPERM: "a rule of this machine forbids it",
+}
 
 Json = dict[str, Any]
 Query = Mapping[str, str | int | bool]
@@ -39,7 +48,7 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         if connection.tenant.value:
             headers["X-Stella-Tenant"] = connection.tenant.value
-        base = _base(connection.server.value)
+        base = check_server(connection.server.value)
         self._client = httpx.Client(
             base_url=base,
             headers=headers,
@@ -136,6 +145,13 @@ class Api:
     def _unreachable(self, error: httpx.HTTPError) -> CommandFailed:
         server = self.connection.server
         local = is_loopback(server.value)
+        if why := _no_way(error):
+            return CommandFailed(
+                ExitCode.OFFLINE,
+                Code.OFFLINE,
+                f"There is no way to the server at {server.value} ({server.origin}): {why}",
+                "Check the address (`stella context show`), the network and its rules.",
+            )
         return CommandFailed(
             ExitCode.TRY_LATER,
             Code.UNREACHABLE,
@@ -181,7 +197,8 @@ def failure_of(document: Any, status: int) -> CommandFailed | None:
     )
 
 
-def _base(server: str) -> str:
+def check_server(server: str) -> str:
+    """Return an address, or refuse what is none."""
     parts = urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise wrong_usage(
@@ -233,6 +250,22 @@ def _object(raw: bytes) -> Json:
             "Check that the address is that of an Export Center gateway: `stella context show`.",
         )
     return document
+
+
+def _no_way(error: httpx.HTTPError) -> str:
+    """Return why no packet can reach the server, or nothing where one may and only the answer is missing."""
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy refuses ({error})"
+    if not isinstance(error, httpx.ConnectError):
+        return ""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "its name leads nowhere"
+        if isinstance(cause, OSError) and cause.errno in _NO_WAY:
+            return _NO_WAY[cause.errno]
+        cause = cause.__cause__ or cause.__context__
+    return ""
 
 
 def _why(error: httpx.HTTPError) -> str:

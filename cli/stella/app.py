@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ import click
 
 from cli.stella import tracing
 from cli.stella.exit_codes import ExitCode
-from cli.stella.failures import Code, CommandFailed
+from cli.stella.failures import Code, CommandFailed, cannot_write
 from cli.stella.lazy import Branch, LazyGroup
 from cli.stella.show import errors
 from cli.stella.tree import TREE
@@ -73,6 +74,8 @@ def _failure(error: BaseException, arguments: Sequence[str]) -> CommandFailed:
         return _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return CommandFailed(ExitCode.INTERRUPTED, Code.INTERRUPTED, "Interrupted", "")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return cannot_write(str(error.filename or "a file"), error, "")
     if "--trace" in arguments:
         traceback.print_exception(error)
     return CommandFailed(

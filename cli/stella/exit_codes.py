@@ -26,7 +26,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.USAGE: "wrong usage or invalid input",
     ExitCode.DENIED: "not authenticated, or not allowed",
     ExitCode.NOT_FOUND: "there is no such thing in this tenant",
-    ExitCode.OFFLINE: "the command needs the network, and that was forbidden",
+    ExitCode.OFFLINE: "there is no way to the server: no network, no such host, or a rule forbids it",
     ExitCode.VERIFICATION_FAILED: "verification failed",
     ExitCode.RUN_FAILED: "the run failed or was cancelled",
     ExitCode.TRY_LATER: "something needed does not answer now; try again later",
@@ -50,6 +50,7 @@ _BY_STATUS = {
     502: ExitCode.TRY_LATER,
     503: ExitCode.TRY_LATER,
     504: ExitCode.TRY_LATER,
+    507: ExitCode.TRY_LATER,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -14,9 +16,11 @@ class Code(StrEnum):
     INTERNAL = "ERR_STELLA_INTERNAL"
     USAGE = "ERR_STELLA_USAGE"
     FILE = "ERR_STELLA_FILE"
+    DISK_FULL = "ERR_STELLA_DISK_FULL"
     CONTEXT = "ERR_STELLA_CONTEXT"
     NO_TOKEN = "ERR_STELLA_NO_TOKEN"  # noqa: S105 - a code, no token
     UNREACHABLE = "ERR_STELLA_UNREACHABLE"
+    OFFLINE = "ERR_STELLA_OFFLINE"
     ANSWER = "ERR_STELLA_ANSWER"
     DOWNLOAD = "ERR_STELLA_DOWNLOAD"
     VERIFICATION = "ERR_STELLA_VERIFICATION"
@@ -53,6 +57,15 @@ class CommandFailed(Exception):
 def wrong_usage(message: str, hint: str) -> CommandFailed:
     """Return the failure for a call that cannot mean anything."""
     return CommandFailed(ExitCode.USAGE, Code.USAGE, message, hint)
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError, hint: str) -> CommandFailed:
+    """Return the failure for a file that cannot be written; `hint` is for all reasons but a full disk."""
+    message = f"`{os.fspath(path)}` cannot be written: {error.strerror or type(error).__name__}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Make room on that disk, then give the same command again."
+        return CommandFailed(ExitCode.TRY_LATER, Code.DISK_FULL, message, hint)
+    return wrong_file(message, hint)
 
 
 def wrong_file(message: str, hint: str) -> CommandFailed:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from cli.stella.failures import wrong_file
+from cli.stella.failures import cannot_write
 
 PUBLIC_MODE = 0o644
 PRIVATE_MODE = 0o600
@@ -27,7 +27,7 @@ def write_whole(path: Path, data: bytes, mode: int = PUBLIC_MODE) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise wrong_file(f"`{path}` cannot be written: {error.strerror}", "Choose another place.") from error
+        raise cannot_write(path, error, "Choose another place.") from error
     sync_folder(path.parent)
 
 

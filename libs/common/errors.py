@@ -72,7 +72,10 @@ class Unauthenticated(ExportError):
     status = "UNAUTHENTICATED"
     http = 401
     sentence = "The request carries no valid token: {reason}."
-    cure = "Get a token from the issuer and send it as `Authorization: Bearer …`."
+    cure = (
+        "Get a token from the issuer and send it as `Authorization: Bearer …`; of a suite on this machine: "
+        "`stella token issue`."
+    )
 
 
 class PermissionDenied(ExportError):
@@ -92,7 +95,7 @@ class TenantDenied(ExportError):
     status = "PERMISSION_DENIED"
     http = 403
     sentence = "The request names no tenant that the token is good for."
-    cure = "Send `X-Stella-Tenant` with one of the token's tenants."
+    cure = "Name one of the token's tenants: `--tenant`, over REST `X-Stella-Tenant`."
 
 
 class NotFound(ExportError):
@@ -367,6 +370,15 @@ class Unavailable(ExportError):
     retryable = True
 
 
+class StorageFault(Unavailable):
+    """A disk that is full, read-only or away."""
+
+    code = "ERR_EXPORT_STORAGE"
+    http = 507
+    sentence = "{dependency} cannot be used: {reason}."
+    cure = "Nothing is lost. Make room or mend the disk under {dependency}, then try again."
+
+
 class DeadlineExceeded(ExportError):
     """Too slow."""
 
@@ -404,6 +416,10 @@ class WorkGivenUp(ExportError):
     code = "ERR_EXPORT_WORK_GIVEN_UP"
     sentence = "Work on stage {stage} failed {attempts} times; last: {reason}."
     cure = "Mend the cause, then `stella export run retry …`."
+
+    def __init__(self, *, stage: object, attempts: int, reason: object) -> None:
+        """Take the last reason; as a sentence of its own it would end twice."""
+        super().__init__(stage=stage, attempts=attempts, reason=str(reason).rstrip("."))
 
 
 def catalogue() -> dict[str, type[ExportError]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from libs.common import trace
 from libs.common.errors import ExportError, Internal
+from libs.common.repeats import Repeats
 
 MAX_ERROR_CHARACTERS = 500  # of a text that may be anybody's
 SHARED = ("tenant", "run", "stage")  # what a line within a unit of work takes over from it
@@ -62,6 +63,7 @@ def configure(service: str, level: str) -> None:
     """Send all logging of this process to standard error as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    handler.addFilter(Repeats(time.monotonic))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("nats", "httpx", "httpcore", "alembic", "asyncio", "uvicorn.access", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -96,7 +96,7 @@ def running_postgres(directory: Path) -> Iterator[Postgres]:
     log = (directory.parent / "postgres.log").open("ab")
     with subprocess.Popen(server.command(), user=server.user, cwd="/", stdout=log, stderr=log) as process:
         try:
-            _wait_for_postgres(server.url, process)
+            wait_for_postgres(server.url, process)
             yield Postgres(server.url, "secret")
         finally:
             process.send_signal(signal.SIGINT)
@@ -104,7 +104,7 @@ def running_postgres(directory: Path) -> Iterator[Postgres]:
             log.close()
 
 
-def _wait_for_postgres(url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for_postgres(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -117,7 +117,7 @@ def _wait_for_postgres(url: str, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -142,7 +142,7 @@ def running_nats(directory: Path) -> Iterator[Nats]:
     command = embedded_nats.command(directory / "nats.json")
     with subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            _wait_for_port(port, process)
+            wait_for_port(port, process)
             yield Nats(f"nats://127.0.0.1:{port}")
         finally:
             process.terminate()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,18 +125,25 @@ def adopt_signing_key(data: Path, other: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_suite(data: Path, *, hosts: int = 1, settings: dict[str, str] | None = None) -> Iterator[Suite]:
-    """Run `stella up` in `data` until the end; `settings` are given to every service."""
+def running_suite(
+    data: Path,
+    *,
+    hosts: int = 1,
+    settings: dict[str, str] | None = None,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Suite]:
+    """Run `stella up` in `data` until the end; `settings` are given to every service, `options` to it."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     chosen = [part for name, value in (settings or {}).items() for part in ("--set", f"{name}={value}")]
     log = (data / "up.log").open("ab")
     place = ["--data", str(data), "--hosts", str(hosts)]
     if not (data / "ports.json").exists():
         place += ["--http", str(free_port())]
-    command = [sys.executable, "-m", "cli.stella", "up", *place, *chosen]
+    command = [sys.executable, "-m", "cli.stella", "up", *place, *chosen, *options]
     process = subprocess.Popen(
         command,
-        env=base_environment(data),
+        env={**base_environment(data), **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

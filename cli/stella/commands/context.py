@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from cli.stella.api import check_server
 from cli.stella.context import (
     Config,
     Connection,
@@ -71,6 +72,8 @@ def add(
     old = config.contexts.get(name)
     if old is None and not server:
         raise click.UsageError("A new context needs --server URL.", click.get_current_context())
+    if server:
+        check_server(server)
     context = old or Context(server)
     context = replace(context, server=(server or context.server).rstrip("/"))
     if tenant is not None:

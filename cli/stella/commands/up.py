@@ -80,7 +80,7 @@ def up(
 
 async def _run(wishes: Wishes) -> int:
     board = Board()
-    suite = Suite(wishes, os.environ, now, board.changed)
+    suite = Suite(wishes, os.environ, now, board.changed, board.say)
 
     def on_ready() -> None:
         board.ready()

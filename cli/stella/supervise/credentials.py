@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from joserfc.errors import JoseError
+
 from cli.stella.exit_codes import ExitCode
-from cli.stella.failures import Code, CommandFailed
+from cli.stella.failures import Code, CommandFailed, wrong_file
 from cli.stella.files import PRIVATE_MODE, write_whole
 from cli.stella.supervise.data_dir import DataDir
 from libs.common.rpc.access import ROLES, SERVICE
@@ -63,6 +65,11 @@ def open_issuer(data: DataDir) -> TokenIssuer:
             Code.FILE,
             f"There is no token issuer in `{data.root}`",
             "`stella up` makes one when it first starts; name its folder with --data.",
+        ) from error
+    except (OSError, ValueError, TypeError, JoseError) as error:
+        raise wrong_file(
+            f"`{data.issuer}` is not the token issuer's key that `stella up` wrote ({type(error).__name__})",
+            "Put it back from a backup; or remove it and `tokens/`, and the next start makes new ones.",
         ) from error
 
 

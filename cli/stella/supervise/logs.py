@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 MAX_FILE_BYTES = 5 << 20  # of one file; with its predecessors a process holds at most three times that
@@ -20,10 +21,16 @@ class RotatingLog:
         self._size = path.stat().st_size
 
     def write(self, data: bytes) -> None:
-        """Append; lines may be cut where a file is full."""
+        """Append; lines may be cut where a file is full, and are lost where the disk is."""
         if self._size + len(data) > self._max_bytes and self._size:
             self._rotate()
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            # A process that is not listened to stands still: to lose its words is better.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+                raise
+            return
         self._size += len(data)
 
     def _rotate(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cli.stella.failures import Code, CommandFailed
 HTTP = "http"
 PREFERRED_HTTP = 8480  # the command line's default server
 LOOPBACK = "127.0.0.1"
+MAX_PORT = 65535
 
 
 def free_port() -> int:
@@ -34,6 +36,39 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+class Claims:
+    """Ports that this process has chosen, so that two suites that start together do not choose the same.
+
+    Until a server listens nothing shows that a port is wanted. A claim is an abstract Unix socket of that
+    name: the kernel gives it to one process, and takes it back when that ends. It is a Linux matter;
+    elsewhere the second of two servers says that its port is taken.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[int, socket.socket] = {}
+
+    def is_free(self, port: int) -> bool:
+        """Say whether a server of ours could listen on `port` now; if so, it is claimed."""
+        if not is_free(port):
+            return False
+        if port in self._held or sys.platform != "linux":
+            return True
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0stella-port-{port}")
+        except OSError:
+            claim.close()
+            return False
+        self._held[port] = claim
+        return True
+
+    def close(self) -> None:
+        """Give all claims back."""
+        for claim in self._held.values():
+            claim.close()
+        self._held.clear()
 
 
 def choose(
@@ -70,9 +105,10 @@ def load(path: Path) -> dict[str, int]:
     """Return the ports that were kept; a file that is damaged only means new ones."""
     try:
         document = json.loads(path.read_bytes())
-        return {str(name): int(port) for name, port in document.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+        listed = document.items()
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
+    return {name: port for name, port in listed if type(port) is int and 0 < port <= MAX_PORT}
 
 
 def render(ports: Mapping[str, int]) -> bytes:

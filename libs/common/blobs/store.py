@@ -19,8 +19,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from libs.common import clock
-from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
+from libs.common.errors import BlobCorrupt, BlobMissing, StorageFault, Unavailable
 from libs.common.names import TENANT
+from libs.common.settings import BadSetting
 
 STREAM_CHUNK_BYTES = 1 << 20  # what one read of a stream holds in memory
 # Collection leaves what was used lately. To write each use down would cost a write a use, so what was used
@@ -61,10 +62,12 @@ class Blobs:
         self._writers = ThreadPoolExecutor(WRITES_AT_ONCE, "blob-writer")
         if url.startswith("file://"):
             self._root = Path(url.removeprefix("file://"))
-            self._root.mkdir(parents=True, exist_ok=True)
-            self.store: ObjectStore = LocalStore(self._root)
+            with answering():
+                self._root.mkdir(parents=True, exist_ok=True)
+                self._identity = _identity(self._root)
+                self.store: ObjectStore = LocalStore(self._root)
         else:
-            self.store = from_url(url)
+            self.store = _remote(url)
 
     def _key(self, tenant: str, digest: str, folder: str = BLOBS) -> str:
         # Digests come in messages: one that is none must not lead to another place, such as another tenant's.
@@ -87,11 +90,28 @@ class Blobs:
     async def _put(self, key: str, data: bytes) -> None:
         with answering():
             if self._root is not None:
+                self._check_place()
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._writers, _write_durably, self._root / key, data)
                 return
             with contextlib.suppress(AlreadyExistsError):
                 await obstore.put_async(self.store, key, data, mode="create")
+
+    def _check_place(self) -> None:
+        """Refuse a folder that is another than at the start.
+
+        Where a disk was unmounted its mount point is an empty folder: what would be written there is out of
+        sight once the disk is back, and what lies on the disk would pass for lost.
+        """
+        if self._root is None:
+            return
+        try:
+            is_same = _identity(self._root) == self._identity
+        except FileNotFoundError as error:
+            raise StorageFault(dependency="the blob store", reason="its folder is gone") from error
+        if not is_same:
+            reason = "its folder is another than the one that was opened"
+            raise StorageFault(dependency="the blob store", reason=reason)
 
     async def exists(self, tenant: str, digest: str) -> bool:
         """Say whether the blob is there; one that is counts as used now."""
@@ -157,6 +177,7 @@ class Blobs:
         """Return the whole blob, checked against its digest."""
         key = self._key(tenant, digest)
         with answering(digest):
+            self._check_place()
             result = await obstore.get_async(self.store, key)
             data = bytes(await result.bytes_async())
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
@@ -170,6 +191,7 @@ class Blobs:
         while start < end:
             size = min(STREAM_CHUNK_BYTES, end - start)
             with answering(digest):
+                self._check_place()
                 chunk = bytes(await obstore.get_range_async(self.store, key, start=start, length=size))
             if len(chunk) != size:
                 raise BlobCorrupt(digest=digest)
@@ -204,6 +226,19 @@ class Blobs:
             await obstore.put_async(self.store, key, value)
 
 
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _remote(url: str) -> ObjectStore:
+    try:
+        return from_url(url)
+    except (BaseError, ValueError) as error:
+        reason = f"it names no store that is known ({type(error).__name__})"
+        raise BadSetting(name="EXPORT_BLOBS_URL", reason=reason) from error
+
+
 @contextlib.contextmanager
 def answering(digest: str = "") -> Iterator[None]:
     """Turn the store's own errors into those of the catalogue; `digest` names a blob that should be there."""
@@ -213,8 +248,9 @@ def answering(digest: str = "") -> Iterator[None]:
         if digest and isinstance(error, (NotFoundError, FileNotFoundError)):
             raise BlobMissing(digest=digest) from error
         # Texts of a store may name machines and paths: they stay in the log, as the cause.
-        reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-        raise Unavailable(dependency="the blob store", reason=reason) from error
+        if isinstance(error, OSError) and error.strerror:
+            raise StorageFault(dependency="the blob store", reason=error.strerror) from error
+        raise Unavailable(dependency="the blob store", reason=type(error).__name__) from error
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -22,6 +22,7 @@ from libs.common.settings import ServiceSettings, read_secret
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 5
+START_SECONDS = 10.0  # the library tries the first connection for ever, and says nothing to who waits for it
 _log = logging.getLogger(__name__)
 
 DUPLICATE_WINDOW_SECONDS = 120.0  # JetStream forgets message ids after this; inboxes remember longer
@@ -42,19 +43,23 @@ class Bus:
     async def connect(cls, url: str, user: str, password: str, name: str) -> Bus:
         """Connect, or raise `Unavailable`."""
         try:
-            client = await nats.connect(
-                url,
-                user=user or None,
-                password=password or None,
-                name=name,
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.2,
-                allow_reconnect=True,
-                inbox_prefix=inbox(user),
-                error_cb=_log_error,
-            )
-        except (NatsError, OSError, TimeoutError) as error:
+            async with asyncio.timeout(START_SECONDS):
+                client = await nats.connect(
+                    url,
+                    user=user or None,
+                    password=password or None,
+                    name=name,
+                    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,
+                    allow_reconnect=True,
+                    inbox_prefix=inbox(user),
+                    error_cb=_log_error,
+                )
+        except TimeoutError as error:
+            reason = f"there is no connection to it within {START_SECONDS:g} seconds"
+            raise Unavailable(dependency="the bus", reason=reason) from error
+        except (NatsError, OSError) as error:
             raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error
         return cls(client)
 

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
 from libs.common.db.migrate import migrate
 from libs.common.db.provision import SERVICES, provision
-from libs.common.errors import ExportError
+from libs.common.errors import ExportError, Unavailable
 from libs.common.settings import BadSetting, read_secret
 
 
@@ -28,10 +29,22 @@ def main(arguments: list[str]) -> int:
         else:
             sys.stderr.write(f"{__doc__}\n")
             return 2
+    except OperationalError as error:
+        return _tell(Unavailable(dependency="the database", reason=_reason(error)))
     except ExportError as error:
-        sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
-        return 1
+        return _tell(error)
     return 0
+
+
+def _reason(error: OperationalError) -> str:
+    """Return what the driver says, in one line; no password is in it, and who reads it runs the database."""
+    said = str(error.orig).strip().split("\n", 1)[0]
+    return said.rpartition("failed: ")[2].rstrip(".") or type(error).__name__
+
+
+def _tell(error: ExportError) -> int:
+    sys.stderr.write(f"error: {error.message} ({error.code})\nhint: {error.remedy}\n")
+    return 1
 
 
 def _variable(name: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from libs.common.errors import Unavailable
+from libs.common.errors import StorageFault, Unavailable
 from libs.common.names import TENANT
 from libs.common.settings import ServiceSettings, read_secret
 
@@ -24,6 +24,7 @@ POOL_WAIT_SECONDS = 10.0  # who waits longer for a connection had better come ba
 IDLE_SECONDS = 1.0  # a server that ends takes about as long to serve again
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
+DISK_FULL = "53100"  # SQLSTATE disk_full
 
 _USED = "used"  # when a connection was last given back
 
@@ -136,6 +137,8 @@ def _away(error: DBAPIError) -> Unavailable:
     said = str(error.orig).strip().split("\n", 1)[0][:200]
     _log.warning("database fails", extra={"fields": {"error": said}})
     state = getattr(error.orig, "sqlstate", None)
+    if state == DISK_FULL:
+        return StorageFault(dependency="the database", reason="its disk is full")
     return Unavailable(
         dependency="the database", reason=f"it says {state}" if state else "there is no connection to it"
     )

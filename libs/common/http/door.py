@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from libs.common.http.protocol import HEAD_SECONDS, in_time
+from libs.common.http.protocol import HEAD_SECONDS, MAX_INCOMPLETE_BYTES, in_time
 from libs.common.settings import BadSetting
 
-MAX_INCOMPLETE_BYTES = 64 * 1024  # a request line and header larger than this is refused while it is read
 MAX_CONNECTIONS = 2000  # each holds two chunks of 1 MiB at most; more get 503
 KEEP_ALIVE_SECONDS = 75  # longer than the usual idle time of load balancers, so that they close first
 DRAIN_SECONDS = 20  # downloads under way may end; what is left resumes at another replica

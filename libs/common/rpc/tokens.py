@@ -38,12 +38,20 @@ class Caller:
             raise PermissionDenied(scope=scope)
 
 
+class _Claims(jwt.JWTClaimsRegistry):
+    """The rules for claims; a clock that was moved back must not lock out all who hold a token."""
+
+    def validate_iat(self, value: object) -> None:
+        """Take a token from any time: `exp` bounds its life, and `iat` says only when that began."""
+        self.check_value("iat", value)
+
+
 class TokenVerifier:
     """Checks signature, issuer, audience and times of a token, and chooses the tenant."""
 
     def __init__(self, jwks: dict[str, Any], issuer: str, audience: str) -> None:
         self._keys = KeySet.import_key_set(jwks)  # type: ignore[arg-type] # plain JSON is what it takes
-        self._claims = jwt.JWTClaimsRegistry(
+        self._claims = _Claims(
             leeway=CLOCK_SKEW_SECONDS,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from cli.stella.selection import Selection, selected
 from cli.stella.show.output import Output
 from cli.stella.values import KIND, kind_name
 from cli.stella.views import PROFILE, REVISION, last
+from libs.common.canon.decode import Rejected, read
 
 PATH = "/api/export/profiles"
 MAX_FILE_BYTES = 1 << 20  # what a server takes as one request
@@ -67,11 +67,11 @@ def read_profile(file: str) -> Json:
     hint = "`stella export profile show NAME --json` is a model."
     try:
         raw = sys.stdin.buffer.read(MAX_FILE_BYTES) if file == STDIN else Path(file).read_bytes()
-        document = json.loads(raw)
+        document = read(raw)
     except OSError as error:
         raise wrong_file(f"`{file}` cannot be read: {error.strerror}", "Name a file with JSON.") from error
-    except ValueError as error:
-        raise wrong_file(f"`{file}` is not JSON: {error}", hint) from error
+    except Rejected as error:
+        raise wrong_file(f"`{file}` is no JSON that is taken: {error.detail}", hint) from error
     if isinstance(document, dict) and isinstance(document.get("spec"), dict):
         return {"displayName": document.get("displayName", ""), "spec": document["spec"]}
     if isinstance(document, dict) and "kind" in document:

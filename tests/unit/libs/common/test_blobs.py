@@ -9,7 +9,8 @@ import pytest
 
 from cli.stella.supervise.ports import free_port
 from libs.common.blobs.store import Blobs
-from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
+from libs.common.errors import BlobCorrupt, BlobMissing, StorageFault, Unavailable
+from libs.common.settings import BadSetting
 
 
 @pytest.fixture
@@ -106,3 +107,24 @@ async def test_a_bucket_that_does_not_answer_may_go_better_next_time(monkeypatch
         return_exceptions=True,
     )
     assert {type(answer) for answer in answers} == {Unavailable}
+
+
+async def test_a_disk_that_was_taken_away_is_no_empty_store(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    blobs = Blobs(f"file://{place}", "exports")
+    blob = await blobs.put("acme", b"kept")
+    place.rename(tmp_path / "away")
+    with pytest.raises(StorageFault, match="its folder is gone"):
+        await blobs.get("acme", blob.digest)
+    place.mkdir()
+    with pytest.raises(StorageFault, match="another than the one that was opened"):
+        await blobs.put("acme", b"new")
+    assert list(place.iterdir()) == []
+    place.rmdir()
+    (tmp_path / "away").rename(place)
+    assert await blobs.get("acme", blob.digest) == b"kept"
+
+
+def test_a_store_that_no_library_knows_is_a_bad_setting() -> None:
+    with pytest.raises(BadSetting, match="EXPORT_BLOBS_URL"):
+        Blobs("nonsense://x", "exports")

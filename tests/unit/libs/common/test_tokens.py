@@ -87,3 +87,9 @@ def test_an_algorithm_without_a_public_key_is_refused(algorithm: str) -> None:
     header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm}).encode()).rstrip(b"=").decode()
     with pytest.raises(Unauthenticated):
         VERIFIER.verify(f"{header}.{claims}.AAAA", None)
+
+
+def test_a_token_of_the_future_holds_so_that_a_clock_moved_back_locks_nobody_out() -> None:
+    begins = NOW + 6 * 3600
+    early = ISSUER.issue("ann", ["acme"], ["export:read"], begins, begins + DAY)
+    assert VERIFIER.verify(early, "acme").subject == "ann"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -163,7 +164,17 @@ async def test_a_header_without_an_end_is_cut_off(client: httpx.AsyncClient) -> 
     host, port = client.base_url.host, client.base_url.port
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nx-filler: " + b"a" * 200_000)
-    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 400")
+    assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 413")
+    writer.close()
+
+
+async def test_what_is_no_http_is_answered_in_the_shape_of_all_errors(client: httpx.AsyncClient) -> None:
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 30)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert json.loads(body)["message"] == "Field `request` is not valid: it is not HTTP/1.1."
     writer.close()
 
 

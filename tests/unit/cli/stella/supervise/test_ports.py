@@ -69,3 +69,26 @@ def test_ports_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "ports.json"
     path.write_bytes(ports.render({"http": 1}))
     assert ports.load(path) == {"http": 1}
+
+
+def test_two_suites_that_choose_at_once_do_not_choose_the_same() -> None:
+    first, second = ports.Claims(), ports.Claims()
+    port = ports.free_port()
+    try:
+        one = ports.choose(["http"], {"http": port}, None, first.is_free)
+        other = ports.choose(["http"], {"http": port}, None, second.is_free)
+        assert (one["http"], first.is_free(port)) == (port, True)
+        assert other["http"] != port
+        first.close()
+        assert second.is_free(port)
+    finally:
+        first.close()
+        second.close()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"http":', "[]", "null", '{"http": 99999999, "a": -1, "b": true, "c": "1"}']
+)
+def test_ports_that_are_none_are_forgotten(tmp_path: Path, text: str) -> None:
+    (tmp_path / "ports.json").write_text(text, encoding="utf-8")
+    assert ports.load(tmp_path / "ports.json") == {}

@@ -165,16 +165,8 @@ async def _write(
         messages.append(work.forget_work(facts, kept.run.attempt))
     messages += [_event(facts, event) for event in happened]
     await events.add(connection, facts.tenant, facts.id, happened)
-    headers = trace.headers()
-    for message in messages:
-        await outbox.put(
-            connection,
-            tenant=facts.tenant,
-            subject=message.subject,
-            message_id=message.id,
-            payload=message.payload,
-            headers=headers,
-        )
+    letters = [outbox.Letter(message.subject, message.id, message.payload) for message in messages]
+    await outbox.put(connection, facts.tenant, letters, trace.headers())
 
 
 async def _messages(connection: Connection, kept: Kept, sends: Sequence[SendWork]) -> list[Outgoing]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -26,27 +27,34 @@ RETRY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to be sent; `id` tells repetitions apart."""
+
+    subject: str
+    id: str
+    payload: bytes
+
+
 async def put(
-    connection: AsyncConnection,
-    *,
-    tenant: str,
-    subject: str,
-    message_id: str,
-    payload: bytes,
-    headers: Mapping[str, str] | None = None,
+    connection: AsyncConnection, tenant: str, letters: Sequence[Letter], headers: Mapping[str, str]
 ) -> None:
-    """Add a message to the transaction; `message_id` tells repetitions apart."""
+    """Add messages to the transaction, in order; all of them carry the same headers."""
+    if not letters:
+        return
     await connection.execute(
         text(
             "INSERT INTO outbox (tenant, subject, message_id, headers, payload) "
-            "VALUES (:tenant, :subject, :message_id, :headers, :payload)"
+            "SELECT :tenant, subject, message_id, CAST(:headers AS jsonb), payload FROM "
+            "unnest(CAST(:subjects AS text[]), CAST(:ids AS text[]), CAST(:payloads AS bytea[])) "
+            "WITH ORDINALITY AS listed (subject, message_id, payload, position) ORDER BY position"
         ),
         {
             "tenant": tenant,
-            "subject": subject,
-            "message_id": message_id,
-            "headers": json.dumps(dict(headers or {})),
-            "payload": payload,
+            "headers": json.dumps(dict(headers)),
+            "subjects": [letter.subject for letter in letters],
+            "ids": [letter.id for letter in letters],
+            "payloads": [letter.payload for letter in letters],
         },
     )
 

@@ -8,10 +8,14 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks import made_up
 from benchmarks.core import packed_records
@@ -81,27 +85,33 @@ def prepare(data: Path | None, count: int, folder: Path) -> Evidence:
         made_up.write(data, count)
     packs = [data / name for name in FOLDERS if (data / name).is_dir()] or [data]
     documents = folder / "documents.jsonl"
+    records: Counter[str] = Counter()
     with documents.open("wb") as file:
         for pack in packs:
-            file.writelines(document + b"\n" for _, document in packed_records(pack))
-    count = sum(touch_packs(pack, folder / "changed" / pack.name, CHANGED)[0] for pack in packs)
-    largest = max((path for pack in packs for path in pack.rglob("*.zst")), key=_size)
+            for key, document in packed_records(pack):
+                file.write(document + b"\n")
+                records[key.partition(b"/")[0].decode()] += 1
+    for pack in packs:
+        touch_packs(pack, folder / "changed" / pack.name, CHANGED)
+    (name, of_one), *_ = records.most_common(1)
     (folder / "one").mkdir()
-    shutil.copy2(largest, folder / "one" / largest.name)
-    of_one, _ = touch_packs(folder / "one", folder / "none", 0)
-    touch_packs(folder / "one", folder / "one-source", min(CHANGED * count / of_one, 1.0))
+    shutil.copy2(next(path for pack in packs for path in pack.rglob(f"{name}.zst")), folder / "one")
+    touch_packs(folder / "one", folder / "one-source", min(CHANGED * records.total() / of_one, 1.0))
     return Evidence(packs, documents, folder / "changed", folder / "one-source")
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long some work takes."""
-    start = time.perf_counter()
+def timed(name: str, work: Callable[[], object]) -> float:
+    """Return how long some work takes by the clock; print that, and what it takes of processors."""
+    before, start = _processors(), time.perf_counter()
     work()
-    return time.perf_counter() - start
+    took = time.perf_counter() - start
+    print(f"{name}: {took:.2f} s, {_processors() - before:.2f} s of processors", flush=True)
+    return took
+
+
+def _processors() -> float:
+    own = psutil.Process().cpu_times()
+    return own.user + own.system + own.children_user + own.children_system
 
 
 def measure_cold(runs: Runs, evidence: Evidence, rounds: int, report: Report) -> float:
@@ -117,7 +127,7 @@ def measure_cold(runs: Runs, evidence: Evidence, rounds: int, report: Report) ->
         for number, (_, _, spec) in enumerate(cases):
             ours[number].append(runs.cold(**spec))
         for level in (LEVEL, OTHER_LEVEL):
-            took = seconds(lambda level=level: bare_loop(evidence.lines(), level))  # type: ignore[misc] # bound early
+            took = timed(f"bare loop, level {level}", partial(bare_loop, evidence.lines(), level))
             bare[level] = min(took, bare.get(level, took))
     size = evidence.size / 1e6
     for (name, level, _), found in zip(cases, ours, strict=True):
@@ -133,7 +143,10 @@ def measure_reruns(suite: Suite, runs: Runs, evidence: Evidence, cold: float, re
     runs.run(profile)
     same = report.best("rerun, nothing changed", [runs.run(profile) for _ in range(ROUNDS)])
     report.figures.append(Figure("rerun, nothing changed; cold", same.seconds, cold, "s", 0.01, more=False))
-    for name, folder in (("one source", evidence.one_source), ("all sources", evidence.changed)):
+    for name, folder in (
+        ("the source of most records", evidence.one_source),
+        ("all sources", evidence.changed),
+    ):
         packs = sorted({path.parent for path in folder.rglob("*.zst")})
         if not packs:
             print(f"so few records that none of them is among the 0.1 % that change in {name}")
@@ -193,7 +206,7 @@ def jq_seconds(documents: Path) -> float | None:
             if sorting.wait():
                 raise SystemExit("jq failed")
 
-    return seconds(pipe)
+    return timed("jq and zstd", pipe)
 
 
 def measure_two_hosts(evidence: Evidence, folder: Path, rounds: int, report: Report) -> None:

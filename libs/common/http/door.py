@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from libs.common.http.protocol import HEAD_SECONDS, MAX_INCOMPLETE_BYTES, in_time
+from libs.common.http.protocol import HEAD_SECONDS, in_time
+from libs.common.http.spoken import MAX_INCOMPLETE_BYTES
 from libs.common.settings import BadSetting
 
 MAX_CONNECTIONS = 2000  # each holds two chunks of 1 MiB at most; more get 503

@@ -78,6 +78,11 @@ class Tally:
     loaded: int = 0
 
 
+def keep_existing(existing: Record, _again: Record) -> Record:
+    """Let the existing record stand where its content came again."""
+    return existing
+
+
 def merge(
     kind: str,
     existing: Sequence[Existing[Ref]],
@@ -87,15 +92,17 @@ def merge(
     *,
     is_whole: bool = False,
     caps: Caps = HARD_CAPS,
+    again: Callable[[Record, Record], Record] = keep_existing,
 ) -> Iterator[Outcome[Ref]]:
     """Yield what becomes of `existing` under `changes`, whose keys strictly ascend.
 
     Every existing segment appears once, as kept or as replaced. A record whose content is the same changes
     nothing, nor does a tombstone for a key that is not there. With `is_whole` the changes are all there is:
-    what they do not name is removed.
+    what they do not name is removed. `again` says what stands for an existing record whose content comes
+    again: itself, or one with another ledger line.
     """
     _check_order(existing)
-    return _Merge(kind, existing, changes, load, tally, is_whole=is_whole, caps=caps).run()
+    return _Merge(kind, existing, changes, load, tally, is_whole=is_whole, caps=caps, again=again).run()
 
 
 def _check_order(existing: Sequence[Existing[Ref]]) -> None:
@@ -148,12 +155,14 @@ class _Merge(Generic[Ref]):
         *,
         is_whole: bool,
         caps: Caps,
+        again: Callable[[Record, Record], Record],
     ) -> None:
         self._existing = existing
         self._changes = _Changes(changes)
         self._load = load
         self._tally = tally
         self._is_whole = is_whole
+        self._again = again
         self._open = OpenSegment(kind, caps)
         self._twin: int | None = None
         self._is_twin_complete = False
@@ -250,7 +259,7 @@ class _Merge(Generic[Ref]):
             return None
         if is_same_content(record, change):
             self._tally.unchanged += 1
-            return record
+            return self._again(record, change)
         self._tally.updated += 1
         return change
 

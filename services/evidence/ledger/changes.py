@@ -17,6 +17,15 @@ def records(imported: Iterable[ImportedRecord], observed_at: str, sequence: int)
         yield Record(each.key, each.document, each.source_line, line, each.stated)
 
 
+def again(existing: Record, imported: Record) -> Record:
+    """Return what stands for a record that is imported again as it is: a time that has come since counts."""
+    before, now = existing.stated_time, imported.stated_time
+    if now is None or (before is not None and before >= now):
+        return existing
+    seen = existing.ledger.rpartition(b',"t":')[0]
+    return existing._replace(ledger=b'%s,"t":%d}' % (seen, now), stated_time=now)
+
+
 def replacement(existing: Iterable[bytes], new: Iterable[Record]) -> Iterator[Change]:
     """Yield the new records, and a tombstone for each existing key that is not among them."""
     remaining = iter(existing)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from libs.common.segments.cut import Record
 from libs.common.segments.merge import Change, Cut, Existing, Kept, Replaced, Tally, merge
 from services.evidence.ledger import frames
+from services.evidence.ledger.changes import again
 from services.evidence.ledger.frames import Framed
 from services.evidence.values import DatasetName, Segment
 
@@ -49,7 +50,7 @@ class Merger:
         removed: list[Segment] = []
         in_hand: deque[Future[Segment]] = deque()
         try:
-            for piece in merge(name.kind, listed, changes, self._load, tally):
+            for piece in merge(name.kind, listed, changes, self._load, tally, again=again):
                 if isinstance(piece, Kept):
                     in_order.append(piece.ref)
                 elif isinstance(piece, Replaced):

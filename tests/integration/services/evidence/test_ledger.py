@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -201,6 +201,22 @@ async def test_the_time_of_a_dataset_is_stated_or_that_of_its_newest_document(le
     assert await as_of() == datetime(2024, 2, 1, tzinfo=UTC)
     await ledger.take(feed(1), is_whole=True)
     assert await as_of() == datetime(2024, 5, 1, 10, tzinfo=UTC)
+
+
+async def test_a_time_in_the_future_counts_once_it_has_come_and_the_document_comes_again(
+    ledger: TestLedger,
+) -> None:
+    soon = ledger.clock.moment + timedelta(days=20)
+    document = feed(1, modified=soon.isoformat())
+    await ledger.take(document)
+    assert (await ledger.open()).as_of is None
+    ledger.clock.moment = soon
+    outcome = await ledger.take(document)
+    assert (outcome.sequence, outcome.total.unchanged, outcome.total.updated) == (2, 1, 0)
+    assert (await ledger.open()).as_of == soon
+    assert (await ledger.take(document)).sequence == outcome.sequence
+    await ledger.take(document, tenant="later")
+    assert await ledger.digests("later") == await ledger.digests()
 
 
 async def test_documents_that_state_no_time_leave_it_open(ledger: TestLedger) -> None:

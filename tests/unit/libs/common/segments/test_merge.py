@@ -81,6 +81,19 @@ def test_change_that_changes_nothing_keeps_the_segment() -> None:
     assert merged.tally == Tally(unchanged=len(RUN), loaded=1)
 
 
+def test_a_record_that_comes_again_may_take_another_ledger_line() -> None:
+    old = list(cut(KIND, map(made_record, NAMES)))
+    tally = Tally()
+    changes = [made_record(RUN[2])._replace(ledger=b"newer", stated_time=7)]
+    outcomes = list(
+        merge(KIND, as_existing(old), changes, old.__getitem__, tally, again=lambda _, imported: imported)
+    )
+    (anew,) = [outcome.records for outcome in outcomes if isinstance(outcome, Cut)]
+    assert [record for record in anew if record.ledger == b"newer"] == changes
+    assert keys([anew]) == [RUN]
+    assert tally == Tally(unchanged=1, loaded=1)
+
+
 def test_importing_everything_again_keeps_everything() -> None:
     merged = Merged(NAMES, list(map(made_record, NAMES)))
     assert (merged.replaced, merged.cut) == ([], [])

@@ -9,7 +9,7 @@ from libs.common.segments.merge import Change, Tombstone
 from services.evidence.importing.documents import ImportedRecord
 from services.evidence.ledger import changes
 from services.evidence.ledger.deletion import holding
-from services.evidence.ledger.frames import write
+from services.evidence.ledger.frames import ledger_line, write
 
 
 def record(key: str) -> Record:
@@ -25,6 +25,19 @@ def test_an_imported_record_carries_when_it_was_seen() -> None:
     assert list(changes.records([imported], "now", 3)) == [
         Record(b"k", b"{}", b'{"key":"k"}', b'{"at":"now","seq":3,"t":5}', 5)
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [(None, None, None), (None, 7, 7), (5, 7, 7), (7, 5, 7), (7, None, 7)],
+)
+def test_of_a_record_that_comes_again_the_newest_time_counts(
+    before: int | None, now: int | None, expected: int | None
+) -> None:
+    def at(moment: str, sequence: int, stated: int | None) -> Record:
+        return Record(b"k", b"{}", b"{}", ledger_line(moment, sequence, stated), stated)
+
+    assert changes.again(at("then", 1, before), at("now", 2, now)) == at("then", 1, expected)
 
 
 @pytest.mark.parametrize(

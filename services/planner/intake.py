@@ -28,7 +28,9 @@ from services.planner.store.runs import Made
 from services.planner.transitions import Transitions
 from services.planner.wire.results import BadMessage, Received, receive
 
-PLAN_ATTEMPTS = 5  # with the worker's pauses about ten seconds: a restart of the upstream is outlasted
+# With the worker's growing pauses about a minute: a restart of the upstream on a busy machine is outlasted, no
+# less than by shards, which are asked for three times.
+PLAN_ATTEMPTS = 12
 # With the worker's growing pauses about twenty minutes: an outage of the database must not lose a result.
 RESULT_ATTEMPTS = 50
 

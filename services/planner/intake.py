@@ -28,8 +28,8 @@ from services.planner.store.runs import Made
 from services.planner.transitions import Transitions
 from services.planner.wire.results import BadMessage, Received, receive
 
-# With the worker's growing pauses about a minute: a restart of the upstream on a busy machine is outlasted, no
-# less than by shards, which are asked for three times.
+# With the worker's growing pauses about a minute: a restart of the upstream on a busy machine is outlasted,
+# no less than by shards, which are asked for three times.
 PLAN_ATTEMPTS = 12
 # With the worker's growing pauses about twenty minutes: an outage of the database must not lose a result.
 RESULT_ATTEMPTS = 50

@@ -14,7 +14,6 @@ from tests.bad_days.cases.stores import CASES, PROFILE, seed
 from tests.bad_days.stores import World, world
 
 pytestmark = pytest.mark.bad_days
-LINES_AN_HOUR = 3600  # of one service while something it needs is away: a line a second is a flood
 
 
 @pytest.fixture(scope="module")

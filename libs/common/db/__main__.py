@@ -30,16 +30,19 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"{__doc__}\n")
             return 2
     except OperationalError as error:
-        return _tell(Unavailable(dependency="the database", reason=_reason(error)))
+        return _tell(_fault(error))
     except ExportError as error:
         return _tell(error)
     return 0
 
 
-def _reason(error: OperationalError) -> str:
+def _fault(error: OperationalError) -> ExportError:
     """Return what the driver says, in one line; no password is in it, and who reads it runs the database."""
     said = str(error.orig).strip().split("\n", 1)[0]
-    return said.rpartition("failed: ")[2].rstrip(".") or type(error).__name__
+    reason = said.rpartition("failed: ")[2].rstrip(".") or type(error).__name__
+    if "authentication failed" in reason:
+        return BadSetting(name="EXPORT_ADMIN_PASSWORD_FILE", reason=f"the database refuses it ({reason})")
+    return Unavailable(dependency="the database", reason=reason)
 
 
 def _tell(error: ExportError) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 
+from libs.common.errors import Unavailable
 from libs.common.rpc.identity import AUTHORIZATION, TENANT_HEADER
 from libs.common.rpc.server import MAX_MESSAGE_BYTES
 from libs.common.rpc.traced import TracedChannel
@@ -54,8 +55,19 @@ class ServiceIdentity:
 
     def __init__(self, token_file: str) -> None:
         self._path = Path(token_file)
+        self._last = ""
+
+    def _token(self) -> str:
+        """Return the token in the file, or while that is away the one that was there: it lasts for hours."""
+        try:
+            self._last = self._path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            if not self._last:
+                reason = f"its file cannot be read ({error.strerror})"
+                raise Unavailable(dependency="this service's own token", reason=reason) from error
+        return self._last
 
     def metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
         """Return token and tenant; the file is read each time, since tokens are renewed in place."""
-        token = self._path.read_text(encoding="utf-8").strip()
+        token = self._token()
         return ((AUTHORIZATION, f"Bearer {token}"), (TENANT_HEADER, tenant))

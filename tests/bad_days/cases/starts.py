@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -82,6 +83,12 @@ def _without(options: tuple[str, ...]) -> Callable[[Day], Ended]:
     return bring
 
 
+def _wrong_password(day: Day) -> Ended:
+    port = json.loads((day.suite.data / "ports.json").read_bytes())["postgres"]
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    return _without(("--database-url", url, "--nats-url", f"nats://{_NOBODY}"))(day)
+
+
 _UNAVAILABLE = "Nothing is lost. Check {what} and try again. Its log is {log}."
 QUICK: tuple[Case[Day], ...] = (
     Case(
@@ -138,6 +145,16 @@ QUICK: tuple[Case[Day], ...] = (
         ExitCode.USAGE,
         DATA_KEPT,
         lambda day: started(day.folder / "data", "--database-url", "postgresql://postgres:secret@db/x"),
+    ),
+    Case(
+        "a wrong password of the database",
+        "`stella up --database-url` with another password in `--database-password-file`",
+        "database-provision cannot start: Setting `EXPORT_ADMIN_PASSWORD_FILE` cannot be used: the database "
+        "refuses it ({reason}). (ERR_EXPORT_SETTING)",
+        "Correct the environment variable `EXPORT_ADMIN_PASSWORD_FILE` and start again. Its log is {log}.",
+        ExitCode.USAGE,
+        DATA_KEPT,
+        _wrong_password,
     ),
     Case(
         "a database that is down at the start",

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PATHS := libs services cli tests benchmarks
 PROTOS = $(shell cd proto && find stellaops -name '*.proto' | sort)
 
-.PHONY: help setup demo test lint fix bench bench-export bench-scale bench-download bench-verify canon tamper proto lock tools compat-cosign test-real bad-days chaos
+.PHONY: help setup demo test lint fix bench bench-export bench-import bench-scale bench-download bench-verify canon tamper proto lock tools compat-cosign test-real bad-days chaos
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ bench-scale: $(STAMP) ## Measure growth and write docs/operations/scale.md; RECO
 
 bench-download: $(STAMP) ## Measure downloads beside nginx
 	@$(BIN)/python -m benchmarks.download
+
+bench-import: $(STAMP) ## Measure imports beside a bare loop; DATA=folder, RECORDS=count
+	@$(BIN)/python -m benchmarks.importing $(if $(DATA),--data "$(DATA)") $(if $(RECORDS),--records $(RECORDS))
 
 bench-export: $(STAMP) ## Measure exports of the real suite; DATA=folder, RECORDS=count, LONG=1
 	@$(BIN)/python -m benchmarks.export $(if $(DATA),--data "$(DATA)") $(if $(RECORDS),--records $(RECORDS)) $(if $(LONG),--long)

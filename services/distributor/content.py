@@ -13,15 +13,17 @@ from typing import Protocol
 
 from libs.common.blobs.store import Blobs
 from libs.common.bundle.tar import Literal
+from libs.common.http.kernel import FileRange, FileRanges
 from services.distributor.layouts import Layout, LayoutFile
 
 CHUNK_BYTES = 256 << 10  # smaller pieces are joined up to this
+MOST_FILES = 64  # named in one transfer: their names are all that is held of them
 WINDOW_BYTES = 768 << 10  # planned at once; with what was gathered before, no chunk is over 1 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class BlobRange:
-    """A range of one blob's bytes. A store in a folder could send it without reading it; see `read`."""
+    """A range of one blob's bytes."""
 
     digest: str
     offset: int
@@ -150,11 +152,7 @@ class JoinedContent:
 async def read(
     blobs: Blobs, tenant: str, content: Content, start: int, length: int
 ) -> AsyncGenerator[bytes, None]:
-    """Yield a range in chunks of at most 1 MiB.
-
-    This is the one place where bytes of a blob pass through the process; a door that can hand a file to the
-    kernel would look at `content.plan` instead.
-    """
+    """Yield a range in chunks of at most 1 MiB; only here do bytes of a blob pass through the process."""
     gathered = bytearray()
     for source in content.plan(start, length):
         if isinstance(source, Literal):
@@ -171,5 +169,36 @@ async def read(
         if len(gathered) >= CHUNK_BYTES:
             yield bytes(gathered)
             gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+async def refer(
+    blobs: Blobs, tenant: str, content: Content, start: int, length: int
+) -> AsyncGenerator[bytes | FileRanges, None]:
+    """Yield a range as files for the kernel to send and bytes between them; of a bucket all are bytes."""
+    gathered = bytearray()
+    files: list[FileRange] = []
+    for source in content.plan(start, length):
+        if isinstance(source, Literal):
+            if files:
+                yield FileRanges(tuple(files))
+                files = []
+            gathered += source.data
+            continue
+        if gathered:
+            yield bytes(gathered)
+            gathered.clear()
+        path = blobs.local_path(tenant, source.digest)
+        if path is None:
+            async for chunk in blobs.stream(tenant, source.digest, source.offset, source.length):
+                yield chunk
+            continue
+        files.append(FileRange(path, source.offset, source.length, source.digest))
+        if len(files) == MOST_FILES:
+            yield FileRanges(tuple(files))
+            files = []
+    if files:
+        yield FileRanges(tuple(files))
     if gathered:
         yield bytes(gathered)

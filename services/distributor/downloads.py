@@ -14,6 +14,7 @@ from libs.common.bundle import layout as paths
 from libs.common.db.engine import Database
 from libs.common.digests import sha256_digest
 from libs.common.errors import BundleNotFound, NotFound
+from libs.common.http.kernel import FileRanges
 from libs.common.metrics import DistributionMetrics
 from libs.common.names import RUN
 from services.distributor import content
@@ -108,6 +109,12 @@ class Downloads:
     def read(self, tenant: str, whole: Content, start: int, length: int) -> AsyncGenerator[bytes, None]:
         """Yield a range in chunks of at most 1 MiB."""
         return content.read(self._blobs, tenant, whole, start, length)
+
+    def refer(
+        self, tenant: str, whole: Content, start: int, length: int
+    ) -> AsyncGenerator[bytes | FileRanges, None]:
+        """Yield a range as files for the kernel to send, and bytes between them."""
+        return content.refer(self._blobs, tenant, whole, start, length)
 
     async def _noted_digest(self, tenant: str, seed: str, whole: Content) -> str:
         """Return the digest of a content, which is read once for each `seed` of what it is made from."""

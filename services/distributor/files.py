@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -15,8 +15,9 @@ from libs.common.digests import digest_hex, parse_digest
 from libs.common.errors import BundleChanged, RangeNotSatisfiable, TooManyRanges
 from libs.common.http.answers import Refusal, Refused
 from libs.common.http.identity import caller_of
+from libs.common.http.kernel import takes_transfers
 from libs.common.http.router import Call, Handler, Route, Router
-from libs.common.http.stream import Headers, Stream
+from libs.common.http.stream import Headers, Pieces, Stream
 from libs.common.rpc.tokens import TokenVerifier
 from services.distributor.content import Content, JoinedContent, LiteralContent, SliceContent
 from services.distributor.downloads import Downloads, Representation
@@ -26,7 +27,6 @@ from services.distributor.ranges import Span, Verdict, if_range_holds, precondit
 RIGHT = "/stellaops.export.v1.DistributionService/Download"
 DRIVER = "http"  # whose deliveries leave through the distributor's own doors
 
-AsyncChunks = AsyncGenerator[bytes, None]
 OK, PARTIAL = 200, 206
 Find = Callable[[str, str, Mapping[str, str]], Awaitable[Representation]]
 
@@ -77,9 +77,10 @@ def _handler(find: Find, downloads: Downloads, verifier: TokenVerifier) -> Handl
         run = call.variables["run"]
         call.fields.update(tenant=tenant, run=run)
         found = await find(tenant, run, call.variables)
+        give = downloads.refer if takes_transfers(call.request.scope) else downloads.read
 
-        def read(part: Content) -> AsyncChunks:
-            return downloads.read(tenant, part, 0, part.size)
+        def read(part: Content) -> Pieces:
+            return give(tenant, part, 0, part.size)
 
         return _answer(call.request, found, run, read, downloads.metrics.resumed)
 
@@ -90,7 +91,7 @@ def _answer(
     request: Request,
     found: Representation,
     run: str,
-    read: Callable[[Content], AsyncChunks],
+    read: Callable[[Content], Pieces],
     resumed: Callable[[], None],
 ) -> ASGIApp:
     verdict = precondition(request.headers.get("if-match"), request.headers.get("if-none-match"), found.etag)

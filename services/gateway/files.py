@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from urllib.parse import quote
 
+import h11
 import httpx
 from starlette.types import ASGIApp
 
@@ -15,18 +16,24 @@ from libs.common.bundle.faults import BadPath
 from libs.common.bundle.layout import MAX_PATH_CHARACTERS, check_path
 from libs.common.errors import NotFound, Unavailable
 from libs.common.http.identity import caller_of
+from libs.common.http.kernel import takes_transfers
 from libs.common.http.router import Call, Route
 from libs.common.http.stream import Headers, Stream
 from libs.common.rpc.tokens import TokenVerifier
 from services.gateway.config import GatewaySettings
 from services.gateway.contracts import DOWNLOAD
+from services.gateway.relay import Waits, relayed
 from services.gateway.upstreams import metadata_of
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0  # between two pieces; the distributor reads from a store that answers in milliseconds
 MAX_CONNECTIONS = 1000
+HTTP_PORT = 80
+DEPENDENCY = "the distributor"
+WAITS = Waits(CONNECT_SECONDS, READ_SECONDS)
 NAMES = ("bundle", "manifest", "provenance", "signatures")
 
+_OF_A_CONNECTION = {"host", "connection"}
 _TO_DISTRIBUTOR = ("range", "if-range", "if-match", "if-none-match")
 _FROM_DISTRIBUTOR = (
     "content-type",
@@ -101,6 +108,8 @@ class Files:
                 headers[name] = call.request.headers[name]
         url = f"/runs/{quote(call.variables['run'], safe='')}/{rest}"
         request = self._client.build_request(call.request.method, url, headers=headers)
+        if request.method == "GET" and request.url.scheme == "http" and takes_transfers(call.request.scope):
+            return await self._relay(request)
         try:
             response = await self._client.send(request, stream=True)
         except httpx.HTTPError as error:
@@ -111,6 +120,19 @@ class Files:
             return Headers(response.status_code, found)
         return Stream(_pieces(response), response.status_code, found, cleanup=response.aclose)
 
+    async def _relay(self, request: httpx.Request) -> ASGIApp:
+        """Answer from socket to socket, where neither side speaks TLS."""
+        url = request.url
+        asked = {name: request.headers[name] for name in request.headers if name not in _OF_A_CONNECTION}
+        try:
+            relay = await relayed(
+                (url.host, url.port or HTTP_PORT), WAITS, request.method, url.raw_path.decode("ascii"), asked
+            )
+        except (OSError, h11.ProtocolError) as error:
+            raise _away(error) from error
+        found = {name: relay.headers[name] for name in _FROM_DISTRIBUTOR if name in relay.headers}
+        return Stream(relay.body(DEPENDENCY), relay.status, found, cleanup=relay.close)
+
 
 async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     try:
@@ -120,5 +142,5 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         raise _away(error) from error
 
 
-def _away(error: httpx.HTTPError) -> Unavailable:
-    return Unavailable(dependency="the distributor", reason=(str(error) or type(error).__name__)[:200])
+def _away(error: Exception) -> Unavailable:
+    return Unavailable(dependency=DEPENDENCY, reason=(str(error) or type(error).__name__)[:200])

@@ -23,6 +23,7 @@ from libs.common import trace
 from libs.common.clock import Clock
 from libs.common.errors import ExportError, Internal, MethodNotAllowed, NotFound, TooLarge
 from libs.common.http.answers import Refusal, Refused
+from libs.common.http.kernel import TRANSFER
 from libs.common.log import note_failure, unit_of_work
 from libs.common.metrics import METHODS, HttpMetrics
 
@@ -233,6 +234,8 @@ class _Sending:
                 await self._send({**message, "more_body": True})
                 await self._receiving.pass_over()
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
+        elif message["type"] == TRANSFER:
+            self.size += message["transfer"].count
         await self._send(message)
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:

@@ -9,12 +9,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-# A receiver that takes nothing for this long is gone or hostile; a slow link takes 1 MiB in far less.
-STALL_SECONDS = 300.0
+from libs.common.http.kernel import STALL_SECONDS, TRANSFER, Transfer
+
+Pieces = AsyncGenerator[bytes | Transfer, None] | AsyncGenerator[bytes, None]
 
 
 class Stream:
-    """An ASGI answer from an asynchronous generator; however it ends, `cleanup` runs.
+    """An ASGI answer from an asynchronous generator of bytes and transfers; however it ends, `cleanup` runs.
 
     With `watch`, the client's leaving ends the answer at once; without, the request's body may still be read
     elsewhere, and its reader sees the client leave.
@@ -22,7 +23,7 @@ class Stream:
 
     def __init__(
         self,
-        chunks: AsyncGenerator[bytes, None],
+        chunks: Pieces,
         status: int,
         headers: Mapping[str, str],
         *,
@@ -51,7 +52,7 @@ class Stream:
             if self._cleanup is not None:
                 await self._cleanup()
 
-    async def _send_watched(self, chunks: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+    async def _send_watched(self, chunks: Pieces, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(chunks, send))
         leaving = asyncio.create_task(_disconnected(receive))
         try:
@@ -64,17 +65,23 @@ class Stream:
             raise ClientDisconnect
         sending.result()
 
-    async def _send_all(self, chunks: AsyncGenerator[bytes, None], send: Send) -> None:
+    async def _send_all(self, chunks: Pieces, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         async for chunk in chunks:
             try:
-                async with asyncio.timeout(self._stall_seconds):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            except TimeoutError as error:
+                await self._send_one(chunk, send)
+            except (TimeoutError, ConnectionError) as error:
                 raise ClientDisconnect from error
             # To a client that has gone, sending takes no time: let its leaving be seen.
             await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_one(self, chunk: bytes | Transfer, send: Send) -> None:
+        if not isinstance(chunk, bytes):
+            await send({"type": TRANSFER, "transfer": chunk})  # which itself waits no longer
+            return
+        async with asyncio.timeout(self._stall_seconds):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -16,6 +16,7 @@ from tests.kit.json_texts import record
 TAKEN = "taken"
 ANOTHER_ORDER = "taken, and UTF-16 orders its members otherwise than code points do"
 BATCH = 10_000
+TOLD_AFTER = 10  # batches: an interrupted run has said how far it came
 
 
 class DisagreementError(AssertionError):
@@ -28,8 +29,13 @@ def outcomes_of(seed: int, count: int, processes: int) -> Counter[str]:
     if processes == 1:
         return sum(map(_batch, batches), Counter())
     # A fresh interpreter each: the caller may have threads, and a fork would copy them halfway.
+    total: Counter[str] = Counter()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return sum(pool.map(_batch, batches), Counter())
+        for number, counted in enumerate(pool.map(_batch, batches), 1):
+            total += counted
+            if number % TOLD_AFTER == 0:
+                print(f"{total.total():,} of {count:,} records agree", flush=True)  # noqa: T201 - `make canon` shows it
+    return total
 
 
 def _batch(batch: tuple[int, int, int]) -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Result:
     peaks: dict[str, int] = field(default_factory=dict)
     machine: str = ""
     revision: str = ""
+    load: float | None = None  # of the machine over five minutes, which says whether it was shared
 
 
 class Bench:
@@ -89,6 +91,7 @@ class Bench:
 
     def finish(self) -> None:
         """Note the peaks of everything that ran."""
+        self.result.load = round(os.getloadavg()[1], 1)
         self.result.peaks = dict(sorted({**self._watch.peaks.by_name, **self._commands.by_name}.items()))
 
 
@@ -182,7 +185,7 @@ def keep(results: list[Result]) -> None:
     known = scale_page.read(RESULTS) if RESULTS.exists() else []
     rows = [row for row in known if row["evidence"] not in kinds] + [asdict(result) for result in results]
     rows.sort(key=lambda row: (row["evidence"], row["records"]))
-    RESULTS.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), encoding="utf-8")
+    RESULTS.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     scale_page.write(RESULTS)
 
 

@@ -77,7 +77,9 @@ def page(rows: list[Row]) -> str:
 
 def _about(rows: list[Row]) -> str:
     machines, revisions = sorted({row["machine"] for row in rows}), sorted({row["revision"] for row in rows})
-    return f"Measured on {'; '.join(machines)}; revision {', '.join(revisions)}.\n"
+    loads = [row["load"] for row in rows if row.get("load") is not None]
+    load = f"load {max(loads):g} at most" if loads else "load not noted"
+    return f"Measured on {'; '.join(machines)}; revision {', '.join(revisions)}; {load}.\n"
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:

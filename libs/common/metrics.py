@@ -23,6 +23,7 @@ CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 3
 WORKERS = ("adapter_host", "distributor", "planner", "signer")
 GRPC = ("adapter_host", "distributor", "evidence", "planner", "signer")
 HTTP = ("distributor", "gateway")
+COLLECTORS = ("distributor", "evidence")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Instrument = TypeVar("Instrument", bound=MetricWrapperBase)
@@ -160,6 +161,22 @@ DOWNLOAD_RESUMES = Family(
     (),
     ("distributor",),
 )
+COLLECTION_DURATION = Family(
+    "exporter_collection_duration_seconds",
+    Histogram,
+    "Time of a collection of one tenant's blobs; its count is how many there were.",
+    ("outcome",),
+    COLLECTORS,
+    RUN_SECONDS,
+)
+COLLECTED_BLOBS = Family(
+    "exporter_collected_blobs_total",
+    Counter,
+    "Blobs that nothing needed and that were removed.",
+    (),
+    COLLECTORS,
+)
+COLLECTED_BYTES = Family("exporter_collected_bytes_total", Counter, "Bytes of those blobs.", (), COLLECTORS)
 RPC_DURATION = Family(
     "exporter_rpc_duration_seconds",
     Histogram,
@@ -321,6 +338,24 @@ class DistributionMetrics:
     def resumed(self) -> None:
         """Count a download that goes on where another ended."""
         self._resumes.inc()
+
+
+class CollectionMetrics:
+    """What is counted where blobs that nothing needs are removed."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._duration = _instrument(COLLECTION_DURATION, Histogram, registry)
+        self._blobs = _instrument(COLLECTED_BLOBS, Counter, registry)
+        self._bytes = _instrument(COLLECTED_BYTES, Counter, registry)
+
+    def ended(self, outcome: str, seconds: float) -> None:
+        """Count a collection: `ok`, `busy` where another one was at work, or `error`."""
+        self._duration.labels(outcome).observe(seconds)
+
+    def removed(self, blobs: int, size: int) -> None:
+        """Count what went."""
+        self._blobs.inc(blobs)
+        self._bytes.inc(size)
 
 
 class RpcMetrics:

@@ -56,26 +56,28 @@ class ListedRange:
     async def parts(self) -> AsyncGenerator[tuple[Part, Part], None]:
         """Yield the two files of each part in order; a part of which nothing is left is none."""
         async with contextlib.aclosing(self._upstream_parts()) as upstream:
-            async for codec, segments in upstream:
-                self._takes_over = self._order.transform is None and codec == self._order.codec
+            async for codecs, segments in upstream:
+                self._takes_over = self._order.transform is None and codecs == {self._order.codec}
                 files = await self._part(segments)
                 if files is not None:
                     yield files
 
-    async def _upstream_parts(self) -> AsyncGenerator[tuple[Codec, list[Stored]], None]:
-        """Yield the upstream's segments, those of one part at a time."""
+    async def _upstream_parts(self) -> AsyncGenerator[tuple[set[Codec], list[Stored]], None]:
+        """Yield the upstream's segments, those of one part at a time, and how they are compressed."""
         part: list[Stored] = []
+        codecs: set[Codec] = set()
         listing = self._ledger.segments(self._order.snapshot, self._range)
         async with contextlib.aclosing(listing) as segments:
             async for codec, stored in segments:
                 if not part:
                     check_begin(self._range, stored.cut.first_key)
                 elif is_part_start(self._range.kind, stored.cut.first_key):
-                    yield codec, part
-                    part = []
+                    yield codecs, part
+                    part, codecs = [], set()
                 part.append(stored)
+                codecs.add(codec)
             if part:
-                yield codec, part
+                yield codecs, part
 
     async def _part(self, segments: Sequence[Stored]) -> tuple[Part, Part] | None:
         planned = await ask_each(self._plan, segments)

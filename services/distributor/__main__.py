@@ -15,6 +15,7 @@ from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
 from libs.common.discover import discover
 from libs.common.http.door import HttpDoor, Tls
+from libs.common.metrics import CollectionMetrics
 from libs.common.rpc.server import Server, serve
 from libs.common.rpc.tokens import TokenVerifier
 from services.distributor.api.distributions import Distributions
@@ -61,7 +62,9 @@ async def _run(configuration: DistributorSettings) -> None:
     )
     await door.start()
     server = Server(configuration)
-    collections = Collections(Collector(database, blobs, Area(blobs)), _wish(configuration))
+    collections = Collections(
+        Collector(database, blobs, Area(blobs)), _wish(configuration), CollectionMetrics()
+    )
     add_DistributionServiceServicer_to_server(Distributions(database, downloads, collections), server.grpc)
 
     forgetting = Forgetting(bus, database, clock.now)

@@ -6,14 +6,17 @@ import gc
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from stellaops.evidence.v1 import imports_pb2, ledger_pb2
 from stellaops.evidence.v1.imports_pb2_grpc import add_ImportServiceServicer_to_server
 from stellaops.evidence.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
 
 from libs.common import clock, service
+from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
+from libs.common.metrics import CollectionMetrics
 from libs.common.rpc.server import Server, serve
 from services.evidence.api.imports import Imports
 from services.evidence.api.ledger import Ledger
@@ -22,6 +25,7 @@ from services.evidence.importing.gather import Readers
 from services.evidence.importing.processes import Processes
 from services.evidence.ledger.deletion import Deleter
 from services.evidence.ledger.importer import Importer
+from services.evidence.ledger.orphans import Orphans
 from services.evidence.ledger.reading import Reader
 from services.evidence.ledger.sweep import Sweeper
 from services.evidence.ledger.transaction import Pools, Transactions
@@ -55,6 +59,7 @@ async def _run(configuration: EvidenceSettings) -> None:
     imports = Imports(importer, Deleter(transactions), clock.now)
     add_ImportServiceServicer_to_server(imports, server.grpc)
     add_LedgerServiceServicer_to_server(Ledger(Reader(database, blobs, clock.now)), server.grpc)
+    orphans = Orphans(database, Area(blobs), CollectionMetrics())
     sweeper = Sweeper(database, blobs, clock.now, configuration.sweep_seconds)
     await serve(
         server,
@@ -63,7 +68,7 @@ async def _run(configuration: EvidenceSettings) -> None:
             ledger_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
         ],
         [database.check],
-        [sweeper.run()],
+        [sweeper.run(), orphans.run(timedelta(minutes=configuration.collect_minutes))],
         [database.close],
     )
     pools.imports.shutdown()

@@ -27,3 +27,9 @@ class EvidenceSettings(ServiceSettings):
     sweep_seconds: float = setting(
         "Pause between two sweeps of history that no snapshot can see.", default=300.0, low=1.0, high=86_400.0
     )
+    collect_minutes: float = setting(
+        "Pause between two collections of frames that no segment names.",
+        default=60.0,
+        low=0.05,
+        high=10_080.0,
+    )

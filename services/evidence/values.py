@@ -23,7 +23,10 @@ class DatasetName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stored segment: its keys, its frames, the newest time that its records state."""
+    """One stored segment: its keys, its frames, the newest time that its records state.
+
+    `codec_library` is the version of zstd that made the frames; empty where nobody wrote it down.
+    """
 
     first_key: bytes
     last_key: bytes
@@ -32,6 +35,7 @@ class Segment:
     sources: Frame
     ledger: Frame
     newest_stated: int | None
+    codec_library: str
 
 
 @dataclass(frozen=True, slots=True)

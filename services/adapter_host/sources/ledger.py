@@ -46,7 +46,7 @@ class Ledger:
             page = await self._page(snapshot, key_range, token)
             codec = listing.codec(page.codec)
             for message in page.segments:
-                yield codec, listing.take(message)
+                yield listing.codec_of(message, codec), listing.take(message)
             token = page.next_page_token
             if not token:
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stellaops.evidence.v1 import ledger_pb2
 from stellaops.export.v1.digests_pb2 import Codec as CodecMessage
 
@@ -31,6 +33,10 @@ class Listing:
             raise self._corrupt("its pages state different codecs")
         self._codec = codec
         return codec
+
+    def codec_of(self, message: ledger_pb2.Segment, usual: Codec) -> Codec:
+        """Return how the frames of one segment are compressed: older ones by another library, perhaps."""
+        return replace(usual, library=message.codec_library) if message.codec_library else usual
 
     def take(self, message: ledger_pb2.Segment) -> Stored:
         """Return the next segment."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import asdict, replace
 from datetime import timedelta
 
 from libs.common.errors import ExportError, Unavailable
 from libs.common.log import unit_of_work
+from libs.common.metrics import CollectionMetrics
 from libs.common.tasks import is_told_to_end
 from services.distributor.collect.collector import Collector, Tally, Wish
 
@@ -21,10 +23,11 @@ _log = logging.getLogger(__name__)
 class Collections:
     """Collects again and again, and on request; the log has a line for each collection."""
 
-    def __init__(self, collector: Collector, wish: Wish) -> None:
+    def __init__(self, collector: Collector, wish: Wish, metrics: CollectionMetrics) -> None:
         """Take what collects, and how it does where nobody asks otherwise."""
         self._collector = collector
         self._wish = wish
+        self._metrics = metrics
 
     async def run(self, pause: timedelta) -> None:
         """Collect every tenant after each pause, until cancelled; what is away only delays.
@@ -56,10 +59,15 @@ class Collections:
     async def _one(self, tenant: str, wish: Wish) -> Tally | None:
         """Collect one tenant; None where another process is at it."""
         fields = {"tenant": tenant, "stage": "collect", "is_trial": wish.is_trial}
-        with unit_of_work(_log, "collected", **fields) as line:
-            tally = await self._collector.collect(tenant, wish)
-            if tally is None:
-                line["outcome"] = "another is at it"
-                return None
-            line.update({name: value for name, value in asdict(tally).items() if name != "digests"})
-            return tally
+        began, outcome = time.perf_counter(), "error"
+        try:
+            with unit_of_work(_log, "collected", **fields) as line:
+                tally = await self._collector.collect(tenant, wish)
+                line["outcome"] = outcome = "busy" if tally is None else "ok"
+                if tally is not None:
+                    line.update({name: value for name, value in asdict(tally).items() if name != "digests"})
+        finally:
+            self._metrics.ended(outcome, time.perf_counter() - began)
+        if tally is not None and not wish.is_trial:
+            self._metrics.removed(tally.collected, tally.collected_bytes)
+        return tally

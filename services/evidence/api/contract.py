@@ -18,6 +18,8 @@ from libs.common.errors import InvalidField
 from libs.common.segments.frame import Frame
 from services.evidence.values import DatasetName, DatasetVersion, Segment
 
+UNKNOWN_LIBRARY = "unknown"  # no version of zstd is called so: who needs a certain one makes the frames anew
+
 KIND_NUMBERS: dict[str, RecordKind.ValueType] = {
     "advisory": RECORD_KIND_ADVISORY,
     "vex": RECORD_KIND_VEX,
@@ -77,6 +79,7 @@ def segment(value: Segment) -> ledger_pb2.Segment:
         records=value.records,
         documents=_frame(value.documents),
         sources=_frame(value.sources),
+        codec_library=value.codec_library or UNKNOWN_LIBRARY,
     )
 
 

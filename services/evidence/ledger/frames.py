@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from libs.common.segments.cut import Record
-from libs.common.segments.frame import decompress, make_frame
+from libs.common.segments.frame import decompress, library_version, make_frame
 from libs.common.segments.plain import join_lines, split_lines
 from services.evidence.values import FRAME_LEVEL, Segment
 
@@ -58,6 +58,7 @@ def write(records: Sequence[Record]) -> Framed:
         newest_stated=max(
             (each.stated_time for each in records if each.stated_time is not None), default=None
         ),
+        codec_library=library_version(),
     )
     return Framed(segment, (documents_stored, sources_stored, ledger_stored))
 

@@ -17,7 +17,7 @@ _FRAME_COLUMNS = tuple(
     for role in _ROLES
     for column in ("plain_digest", "plain_bytes", "stored_digest", "stored_bytes")
 )
-_COLUMNS = ", ".join(("first_key", "last_key", "records", *_FRAME_COLUMNS, "newest_stated"))
+_COLUMNS = ", ".join(("first_key", "last_key", "records", *_FRAME_COLUMNS, "newest_stated", "codec_library"))
 _OF_DATASET = "tenant = :tenant AND kind = :kind AND source = :source"
 _AT = "added_sequence <= :sequence AND (removed_sequence IS NULL OR removed_sequence > :sequence)"
 
@@ -101,6 +101,7 @@ async def add(
                 "last_key": segment.last_key,
                 "records": segment.records,
                 "newest_stated": segment.newest_stated,
+                "codec_library": segment.codec_library,
                 **_frame_values(segment),
             }
             for segment in segments
@@ -143,6 +144,11 @@ async def forget(connection: AsyncConnection, tenant: str, floor: int, limit: in
     return len(gone), digests - await _used(connection, tenant, digests)
 
 
+async def unknown(connection: AsyncConnection, tenant: str, digests: set[str]) -> set[str]:
+    """Return those of some digests that no segment names as a frame."""
+    return digests - await _used(connection, tenant, digests)
+
+
 async def _used(connection: AsyncConnection, tenant: str, digests: set[str]) -> set[str]:
     used: set[str] = set()
     for role in _ROLES if digests else ():
@@ -183,4 +189,5 @@ def _segment(row: Row[tuple[object, ...]]) -> Segment:
         sources,
         ledger,
         row.newest_stated,
+        row.codec_library,
     )

@@ -24,7 +24,7 @@ from services.adapter_host.sources.ledger import Ledger
 from services.evidence.api.ledger import Ledger as LedgerDoor
 from services.evidence.ledger.reading import Reader
 from tests.kit import evidence
-from tests.kit.infrastructure import TestDatabase
+from tests.kit.infrastructure import Postgres, TestDatabase
 from tests.kit.ledger import TENANT, TestLedger, open_ledger
 from tests.kit.shards import CODEC, open_blobs, whole
 from tests.kit.upstream import write_keys
@@ -83,3 +83,26 @@ async def test_segments_and_records_of_the_evidence_service_give_the_same_shard(
     streamed = await made(ledger, WithoutSegments, tmp_path / "streamed", selection)
     assert streamed == listed
     assert listed.records > 100
+
+
+@pytest.mark.parametrize("library", ["", "0.0.1"], ids=["unknown", "another"])
+async def test_frames_of_another_library_are_made_anew_and_give_the_same_shard(
+    ledger: TestLedger, postgres: Postgres, database: TestDatabase, tmp_path: Path, library: str
+) -> None:
+    documents = {f"{number}.json": evidence.raw(evidence.osv(number)) for number in range(1, 3000)}
+    await ledger.take(documents, source="osv")
+    taken_over = await made(ledger, LedgerDoor, tmp_path / "one", Selection())
+    postgres.execute(
+        database.name,
+        f"UPDATE evidence.segments SET codec_library = '{library}' WHERE first_key = "  # noqa: S608 - a test's own
+        "(SELECT first_key FROM evidence.segments ORDER BY first_key LIMIT 1)",
+    )
+    made_anew = await made(ledger, LedgerDoor, tmp_path / "two", Selection())
+    assert made_anew.output == taken_over.output
+    # What is made anew is remembered; what is taken over is not.
+    assert notes(tmp_path / "two") > notes(tmp_path / "one")
+
+
+def notes(folder: Path) -> int:
+    """Return how many notes a host has left."""
+    return sum("/notes/" in str(path) for path in folder.rglob("*") if path.is_file())

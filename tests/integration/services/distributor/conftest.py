@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import grpc
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from stellaops.export.v1 import distributions_pb2_grpc
 
 from libs.common import clock
@@ -21,6 +22,7 @@ from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
 from libs.common.db.engine import Database
 from libs.common.http.door import HttpDoor
+from libs.common.metrics import CollectionMetrics
 from libs.common.rpc.access import DOWNLOAD, READ
 from libs.common.rpc.server import Server
 from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
@@ -100,7 +102,9 @@ def stock(distributor_database: Database, tmp_path: Path) -> Stock:
         layouts,
         Deliveries(distributor_database, blobs, layouts, drivers(), clock.now),
         Downloads(distributor_database, blobs, layouts),
-        Collections(Collector(distributor_database, blobs, Area(blobs)), WISH),
+        Collections(
+            Collector(distributor_database, blobs, Area(blobs)), WISH, CollectionMetrics(CollectorRegistry())
+        ),
     )
 
 

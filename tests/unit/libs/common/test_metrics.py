@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from libs.common import metrics
 from libs.common.metrics import (
     FAMILIES,
+    CollectionMetrics,
     DistributionMetrics,
     HttpMetrics,
     ImportMetrics,
@@ -109,6 +110,17 @@ def test_bytes_that_leave_are_counted_by_driver() -> None:
     counted.resumed()
     assert registry.get_sample_value("exporter_distributed_bytes_total", {"driver": "http"}) == 15.0
     assert registry.get_sample_value("exporter_download_resumes_total") == 1.0
+
+
+def test_collections_are_counted_by_how_they_end_and_by_what_went() -> None:
+    registry = CollectorRegistry()
+    counted = CollectionMetrics(registry)
+    counted.ended("busy", 0.1)
+    counted.removed(3, 700)
+    counts = "exporter_collection_duration_seconds_count"
+    assert registry.get_sample_value(counts, {"outcome": "busy"}) == 1.0
+    assert registry.get_sample_value("exporter_collected_blobs_total") == 3.0
+    assert registry.get_sample_value("exporter_collected_bytes_total") == 700.0
 
 
 def test_a_method_that_nobody_knows_makes_no_label() -> None:

@@ -199,12 +199,15 @@ class Segment(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
+    CODEC_LIBRARY_FIELD_NUMBER: _builtins.int
     first_key: _builtins.bytes
     """First key, UTF-8."""
     last_key: _builtins.bytes
     """Last key, UTF-8."""
     records: _builtins.int
     """Records."""
+    codec_library: _builtins.str
+    """Version of the library that made the frames, or `unknown`; empty means that of the list's codec."""
     @_builtins.property
     def documents(self) -> Global___Frame:
         """Documents."""
@@ -221,10 +224,11 @@ class Segment(_message.Message):
         records: _builtins.int = ...,
         documents: Global___Frame | None = ...,
         sources: Global___Frame | None = ...,
+        codec_library: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "sources", b"sources"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "first_key", b"first_key", "last_key", b"last_key", "records", b"records", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec_library", b"codec_library", "documents", b"documents", "first_key", b"first_key", "last_key", b"last_key", "records", b"records", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

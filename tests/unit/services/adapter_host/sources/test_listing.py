@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from stellaops.evidence.v1 import ledger_pb2
@@ -87,3 +88,12 @@ def test_pages_with_different_codecs_are_refused() -> None:
     listing.codec(Codec(name="zstd", level=3, library="1"))
     with pytest.raises(EvidenceCorrupt, match="codec"):
         listing.codec(Codec(name="zstd", level=4, library="1"))
+
+
+def test_a_segment_may_state_the_library_that_made_its_frames() -> None:
+    listing = Listing(RANGE)
+    usual = listing.codec(Codec(name="zstd", level=3, library="1"))
+    older = segment()
+    older.codec_library = "0"
+    assert listing.codec_of(segment(), usual) == usual
+    assert listing.codec_of(older, usual) == replace(usual, library="0")

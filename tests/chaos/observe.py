@@ -6,14 +6,23 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from stellaops.export.work.v1.work_pb2 import BundleLayout
 
+from cli.stella.supervise.ports import LOOPBACK
+from cli.stella.supervise.suite import DATABASE
+from libs.common.blobs.collecting import Area
+from libs.common.blobs.store import Blobs
 from libs.common.bus.client import Bus
 from libs.common.bus.subjects import ADAPT, DISTRIBUTE, PLAN, SIGN
+from libs.common.db.engine import Database
 from libs.common.errors import Unavailable
+from libs.common.metrics import CollectionMetrics
+from services.evidence.ledger.orphans import Orphans
 from tests.chaos.observation import Bundle, Delivery, Event, Rest, RunSeen, Store
 from tests.chaos.world import EXPORTER, LOOK_SECONDS, RUNS, World
 
@@ -156,3 +165,19 @@ def pinned(world: World) -> int:
         EXPORTER,
     )
     return int(count)
+
+
+def collect_frames(world: World, tenant: str) -> None:
+    """Collect the frames of imports that died, as the service does, but without its grace period."""
+    asyncio.run(_collect_frames(world, tenant))
+
+
+async def _collect_frames(world: World, tenant: str) -> None:
+    password = (world.suite.data / "secrets" / "database" / "evidence").read_text(encoding="ascii")
+    address = f"{LOOPBACK}:{world.ports['postgres']}"
+    database = Database(f"postgresql://evidence@{address}/{DATABASE}", password, "evidence")
+    area = Area(Blobs(f"file://{world.suite.data / 'blobs'}", "evidence"))
+    try:
+        await Orphans(database, area, CollectionMetrics(CollectorRegistry()), timedelta(0)).collect(tenant)
+    finally:
+        await database.close()

@@ -139,7 +139,7 @@ class _Collection:
         used: dict[bytes, datetime] = {}
         async with contextlib.aclosing(self._area.uses(self._tenant, shards)) as listed:
             async for some in listed:
-                used.update({one.digest: one.modified for one in some if one.modified >= self._cutoff})
+                used.update({one.digest: one.modified for one in some if one.modified > self._cutoff})
                 if not self._wish.is_trial:
                     await self._area.remove([one.key for one in some if self._is_garbage(one, {})])
         return used
@@ -149,7 +149,7 @@ class _Collection:
         self._tally.examined += fates[Fate.LIVE] + fates[Fate.YOUNG] + fates[Fate.GARBAGE]
         self._tally.live += fates[Fate.LIVE]
         self._tally.young += fates[Fate.YOUNG]
-        remains = [one.key for one in some if not one.digest and one.modified < self._cutoff]
+        remains = [one.key for one in some if not one.digest and one.modified <= self._cutoff]
         self._tally.remains += len(remains)
         if not self._wish.is_trial:
             await self._area.remove(remains)
@@ -200,7 +200,7 @@ class _Collection:
         """Remove notes that nobody read for long; one that is needed again is made again."""
         async with contextlib.aclosing(self._area.notes(self._tenant)) as listed:
             async for some in listed:
-                old = [one.key for one in some if one.modified < cutoff]
+                old = [one.key for one in some if one.modified <= cutoff]
                 self._tally.notes += len(old)
                 if not self._wish.is_trial:
                     await self._area.remove(old)

@@ -46,10 +46,10 @@ class Marks:
 
 
 def fate(found: Found, marks: Marks, used: Mapping[bytes, datetime], cutoff: datetime) -> Fate:
-    """Return what becomes of a blob; what was stored or used at `cutoff` or later is young."""
+    """Return what becomes of a blob; what was stored or used after `cutoff` is young."""
     if found.digest[0] not in marks.shards:
         return Fate.LATER
     if found.digest in marks.marked:
         return Fate.LIVE
     last = max(found.modified, used.get(found.digest, found.modified))
-    return Fate.GARBAGE if last < cutoff else Fate.YOUNG
+    return Fate.GARBAGE if last <= cutoff else Fate.YOUNG

@@ -69,7 +69,7 @@ class Orphans:
         await self._forget_uses(tenant, cutoff)
 
     async def _collect_some(self, tenant: str, some: Sequence[Found], cutoff: datetime) -> int:
-        old = [one for one in some if one.modified < cutoff]
+        old = [one for one in some if one.modified <= cutoff]
         await self._area.remove([one.key for one in old if not one.digest])
         async with self._database.tenant(tenant) as connection:
             lost = await segments.unknown(connection, tenant, {_name(one) for one in old if one.digest})
@@ -95,7 +95,7 @@ class Orphans:
         """Remove what a bucket has of old uses: here the lock decides, not the last use."""
         async with contextlib.aclosing(self._area.uses(tenant, range(SHARDS))) as listed:
             async for some in listed:
-                await self._area.remove([one.key for one in some if one.modified < cutoff])
+                await self._area.remove([one.key for one in some if one.modified <= cutoff])
 
 
 def _name(found: Found) -> str:

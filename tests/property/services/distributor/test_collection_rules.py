@@ -39,7 +39,7 @@ def test_what_is_named_or_young_stays_and_the_rest_goes(
         shards = range(marks.shards.stop, SHARDS)
     live = {digest for one in named for digest in one}
     young = {
-        digest for digest, modified in blobs.items() if max(modified, used.get(digest, modified)) >= CUTOFF
+        digest for digest, modified in blobs.items() if max(modified, used.get(digest, modified)) > CUTOFF
     }
     assert seen == set(blobs)
     assert gone == set(blobs) - live - young

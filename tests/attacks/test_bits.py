@@ -33,7 +33,7 @@ def large() -> bundles.Files:
     """Return a bundle of about so many megabytes that hardly compress, in parts of 4 MiB."""
     draw = random.Random(SEED)
     records = []
-    for number in range(LARGE_MEGABYTES * 1_000_000 // (RECORD_BYTES * 3 // 4)):
+    for number in range(LARGE_MEGABYTES * 2_000_000 // RECORD_BYTES):
         key = f"BIG-{number:06d}"
         noise = draw.randbytes(RECORD_BYTES // 2).hex()
         records.append(

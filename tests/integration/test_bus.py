@@ -7,11 +7,18 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from libs.common.bus import subjects
 from libs.common.bus.client import Bus
 from libs.common.bus.worker import ACK_WAIT_SECONDS, Delivery, Handler, Worker
+from libs.common.errors import Unavailable
+from libs.common.log import note
+from libs.common.trace import current_trace, span
 from tests.kit.infrastructure import Nats
+from tests.kit.log_lines import lines_of
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @contextlib.asynccontextmanager
@@ -184,4 +191,63 @@ async def test_work_that_takes_longer_than_the_bus_waits_is_delivered_once(nats:
         await asyncio.wait_for(done.wait(), 30)
     assert begun == [1]
     for bus in (planner, *hosts):
+        await bus.close()
+
+
+async def test_work_that_fails_and_comes_again_is_one_line_each_time_in_its_trace(nats: Nats) -> None:
+    planner, host = await nats.connect("planner"), await nats.connect("adapter_host")
+    registry = CollectorRegistry()
+    traces: list[str] = []
+
+    async def handle(delivery: Delivery) -> None:
+        traces.append(current_trace())
+        note(tenant="acme", run="r-1")
+        if delivery.attempt == 1:
+            raise Unavailable(dependency="the store", reason="it is away")
+
+    subject, header = subjects.work_adapt("test", "lines"), f"00-{TRACE}-00f067aa0ba902b7-01"
+    worker = adapt_worker(host, "lines", handle, registry=registry)
+    with lines_of("libs.common.bus.worker") as lines:
+        async with working(worker):
+            with span("cause", parent=header):
+                await planner.publish(subject, b"x", "lines-1")
+            async with asyncio.timeout(20):
+                while len(lines.found) < 2:  # noqa: ASYNC110 - the worker tells nobody
+                    await asyncio.sleep(0.01)
+    first, second = lines.found
+    assert traces == [TRACE, TRACE]
+    assert (first["outcome"], first["error_code"], first["delivery"]) == (
+        "retry",
+        "ERR_EXPORT_UNAVAILABLE",
+        1,
+    )
+    assert (second["outcome"], second["delivery"], second["trace"]) == ("ok", 2, TRACE)
+    assert {(line["message"], line["tenant"], line["run"]) for line in lines.found} == {
+        ("work", "acme", "r-1")
+    }
+    queue = {"queue": "adapt-test-lines"}
+    assert registry.get_sample_value("exporter_work_redeliveries_total", queue) == 1.0
+    assert registry.get_sample_value("exporter_work_dead_letters_total", queue) == 0.0
+    for bus in (planner, host):
+        await bus.close()
+
+
+async def test_work_that_is_given_up_is_one_line_and_one_dead_letter(nats: Nats) -> None:
+    planner, host = await nats.connect("planner"), await nats.connect("adapter_host")
+    registry = CollectorRegistry()
+
+    async def handle(delivery: Delivery) -> None:
+        raise KeyError(delivery.message_id)
+
+    worker = adapt_worker(host, "dead", handle, registry=registry, max_attempts=1)
+    with lines_of("libs.common.bus.worker") as lines:
+        async with working(worker):
+            await planner.publish(subjects.work_adapt("test", "dead"), b"x", "dead-1")
+            async with asyncio.timeout(20):
+                while not lines.found:  # noqa: ASYNC110 - the worker tells nobody
+                    await asyncio.sleep(0.01)
+    assert [(line["outcome"], line["error_code"]) for line in lines.found] == [("given up", "KeyError")]
+    queue = {"queue": "adapt-test-dead"}
+    assert registry.get_sample_value("exporter_work_dead_letters_total", queue) == 1.0
+    for bus in (planner, host):
         await bus.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +25,7 @@ from libs.common.rpc.server import Server
 from libs.common.rpc.status import error_info
 from libs.common.rpc.tokens import TokenIssuer
 from libs.common.settings import ServiceSettings
+from tests.kit.log_lines import lines_of
 from tests.kit.times import DAY
 
 ISSUER = TokenIssuer.create("https://issuer.test", "export-center")
@@ -50,6 +53,9 @@ class Runs(runs_pb2_grpc.RunServiceServicer):
             yield runs_pb2.RunEvent(sequence=number + 1, message=current_caller().tenant)
         if request.name == "missing":
             raise RunNotFound(name="missing")
+        while request.name == "endless":
+            await asyncio.sleep(0.01)
+            yield runs_pb2.RunEvent()
 
 
 class Policy(policy_pb2_grpc.PolicyServiceServicer):
@@ -190,3 +196,66 @@ async def test_a_method_without_a_row_in_the_table_is_refused_to_everybody(door:
 async def test_health_is_open_to_all(door: Door) -> None:
     answer = await door.health.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACED = ("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "outcome", "level"),
+    [
+        ("n", "OK", "ok", "info"),
+        ("missing", "NOT_FOUND", "error", "warning"),
+        ("broken", "INTERNAL", "error", "error"),
+    ],
+)
+async def test_a_call_is_one_line_in_the_callers_trace(
+    door: Door, name: str, code: str, outcome: str, level: str
+) -> None:
+    metadata = (bearer(["acme"], ["export:read"]), TRACED)
+    with lines_of("libs.common") as lines, contextlib.suppress(grpc.aio.AioRpcError):
+        await door.runs.GetRun(runs_pb2.GetRunRequest(name=name), metadata=metadata)
+    (line,) = lines.found
+    assert (line["message"], line["method"]) == ("call", "stellaops.export.v1.RunService/GetRun")
+    assert (line["code"], line["outcome"], line["level"]) == (code, outcome, level)
+    assert (line["trace"], line["tenant"]) == (TRACE, "acme")
+    assert ("exception" in line) == (code == "INTERNAL")
+
+
+async def test_a_refused_call_is_one_line_without_its_token_and_names_the_same_trace(door: Door) -> None:
+    secret = "eyJ.secret.token"
+    metadata = (("authorization", f"Bearer {secret}"), TRACED)
+    with lines_of("libs.common") as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
+        await door.runs.GetRun(runs_pb2.GetRunRequest(name="n"), metadata=metadata)
+    (line,) = lines.found
+    assert (line["code"], line["error_code"]) == ("UNAUTHENTICATED", "ERR_EXPORT_UNAUTHENTICATED")
+    assert secret not in json.dumps(line)
+    info = error_info(caught.value)
+    assert info is not None
+    assert info.metadata["trace"] == line["trace"] == TRACE
+
+
+async def test_a_stream_that_its_reader_leaves_is_one_cancelled_line(door: Door) -> None:
+    metadata = (bearer(["acme"], ["export:read"]), TRACED)
+    with lines_of("libs.common") as lines:
+        call = door.runs.WatchRun(runs_pb2.WatchRunRequest(name="endless"), metadata=metadata)
+        await call.read()
+        call.cancel()
+        async with asyncio.timeout(10):
+            while not lines.found:  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
+    assert [(line["outcome"], line["code"]) for line in lines.found] == [("cancelled", "CANCELLED")]
+
+
+async def test_health_is_no_unit_of_work(door: Door) -> None:
+    with lines_of("libs.common") as lines:
+        await door.health.Check(health_pb2.HealthCheckRequest())
+    assert lines.found == []
+
+
+async def test_a_trace_gives_no_right(door: Door) -> None:
+    assert await refused(door.runs.GetRun(runs_pb2.GetRunRequest(name="n"), metadata=(TRACED,))) == (
+        "UNAUTHENTICATED",
+        "ERR_EXPORT_UNAUTHENTICATED",
+    )

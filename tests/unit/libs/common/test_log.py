@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 
 from libs.common import trace
 from libs.common.errors import Internal, Unavailable
-from libs.common.log import JsonFormatter, note, note_failure, unit_of_work
+from libs.common.log import note, note_failure, unit_of_work
+from tests.kit.log_lines import Lines, lines_of
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-class Lines(logging.Handler):
-    """Keeps what a service would write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(JsonFormatter("test"))
-        self.found: list[dict[str, Any]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        self.found.append(json.loads(self.format(record)))
 
 
 Log = tuple[logging.Logger, Lines]
@@ -35,11 +21,8 @@ Log = tuple[logging.Logger, Lines]
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    logger, lines = logging.getLogger(__name__), Lines()
-    logger.setLevel(logging.INFO)
-    logger.addHandler(lines)
-    yield logger, lines
-    logger.removeHandler(lines)
+    with lines_of(__name__) as lines:
+        yield logging.getLogger(__name__), lines
 
 
 def test_a_unit_is_one_line_with_outcome_and_duration(log: Log) -> None:

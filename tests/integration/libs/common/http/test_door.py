@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
@@ -22,6 +23,7 @@ from libs.common.http.door import HttpDoor
 from libs.common.http.router import Call, Route, Router
 from libs.common.http.stream import Stream
 from libs.common.settings import BadSetting
+from tests.kit.log_lines import lines_of
 
 
 def clock() -> datetime:
@@ -299,3 +301,34 @@ async def test_a_connection_may_rest_between_requests_and_answers_may_take_long(
     writer.close()
     await writer.wait_closed()
     await door.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "status", "outcome"),
+    [
+        ("/echo/x", "/echo/{name}", 200, "ok"),
+        ("/missing/x", "/missing/{name}", 404, "ok"),
+        ("/nothing/here", "none", 404, "ok"),
+        ("/broken", "/broken", 500, "error"),
+    ],
+)
+async def test_a_request_is_one_line_and_one_count(
+    client: httpx.AsyncClient, path: str, route: str, status: int, outcome: str
+) -> None:
+    labels = {"method": "GET", "route": route, "status": str(status)}
+    before = REGISTRY.get_sample_value("exporter_http_requests_total", labels) or 0.0
+    with lines_of("libs.common") as lines:
+        answer = await client.get(path)
+    (line,) = lines.found
+    assert (line["message"], line["route"], line["status"]) == ("request", route, status)
+    assert line["outcome"] == outcome
+    if status >= 400:
+        assert line["trace"] == answer.json()["traceId"]
+        assert line["error_code"]
+    assert REGISTRY.get_sample_value("exporter_http_requests_total", labels) == before + 1
+
+
+async def test_a_made_up_method_is_neither_in_a_line_nor_in_a_label(client: httpx.AsyncClient) -> None:
+    with lines_of("libs.common") as lines:
+        await client.request("BREW", "/echo/x")
+    assert [line["method"] for line in lines.found] == ["other"]

@@ -164,8 +164,12 @@ def test_every_service_names_the_trace_in_its_lines(followed: Followed) -> None:
 def test_each_unit_of_work_is_one_line(followed: Followed) -> None:
     lines = [line for line in lines_of(followed.suite) if line.get("trace") == followed.trace]
     logged = Counter(line["service"] for line in lines if line["message"] in UNITS)
-    spans = followed.collector.spans(followed.trace)
-    assert logged == Counter(span.service for span in spans if span.is_unit)
+    assert set(logged) == set(SERVICES)
+
+    def is_one_for_one(spans: list[Span]) -> bool:
+        return logged == Counter(span.service for span in spans if span.is_unit)
+
+    followed.collector.wait_for(followed.trace, is_one_for_one, COLLECT_SECONDS)
 
 
 def test_no_line_and_no_span_holds_a_token(followed: Followed) -> None:

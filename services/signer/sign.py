@@ -26,7 +26,7 @@ from libs.common.bundle.faults import BadBundle
 from libs.common.bundle.json_form import from_json, to_canonical_json
 from libs.common.bundle.manifest import faults
 from libs.common.bundle.sigstore import MessageSignature, SigstoreBundle, encode_bundle
-from libs.common.bundle.strict_json import MAX_JSON_BYTES, to_base64
+from libs.common.bundle.strict_json import MAX_JSON_BYTES, MAX_PROVENANCE_BYTES, to_base64
 from libs.common.digests import sha256_digest
 from libs.common.errors import Internal, KeyUnusable, TooLarge
 from libs.common.points import reached
@@ -82,7 +82,10 @@ def _checked(
     unsigned = _layout(layout_bytes)
     manifest = _manifest(manifest_bytes, order)
     _check_layout(unsigned, manifest, order.manifest)
-    return unsigned, _statement(manifest, order, builder_id)
+    statement = _statement(manifest, order, builder_id)
+    if len(statement) > MAX_PROVENANCE_BYTES:
+        raise TooLarge(what=layout.PROVENANCE, limit=f"{MAX_PROVENANCE_BYTES} bytes")
+    return unsigned, statement
 
 
 def proofs(manifest: bytes, statement: bytes, key: SigningKey) -> Mapping[str, bytes]:

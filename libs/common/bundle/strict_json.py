@@ -15,7 +15,9 @@ from libs.common.canon.decode import Rejected
 # An index of 75 GiB of evidence (75,000 segments of about 430 bytes): the most that is read at once.
 MAX_JSON_BYTES = 32 * 1024 * 1024
 # The same index has 900,000 values, a manifest of 100,000 files too. A value takes some 100 bytes once read.
-MAX_JSON_VALUES = 1_500_000
+MAX_JSON_VALUES = 1_200_000
+# Ten thousand sources take 3 MiB of it, the largest selectors 1 MiB; no signer makes a larger one.
+MAX_PROVENANCE_BYTES = 8 * 1024 * 1024
 _TEXT_OR_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"|([,\[{])', re.DOTALL)
 
 

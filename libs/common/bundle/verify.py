@@ -20,13 +20,13 @@ from libs.common.bundle.json_form import from_json
 from libs.common.bundle.keys import PublicKey
 from libs.common.bundle.reading import BundleSource, read_whole
 from libs.common.bundle.signed import SignatureChecks, provenance_checks
-from libs.common.bundle.strict_json import MAX_JSON_BYTES
+from libs.common.bundle.strict_json import MAX_JSON_BYTES, MAX_PROVENANCE_BYTES
 
 MAX_SIGNATURE_BYTES = 16 * 1024  # base64 of an RSA signature of 8,192 bits has 1.4 KiB, a key in PEM as much
 MAX_SIGSTORE_BYTES = 2 * MAX_SIGNATURE_BYTES  # it has a signature too, not the file that was signed
 _LIMITS = {
     layout.MANIFEST: MAX_JSON_BYTES,
-    layout.PROVENANCE: MAX_JSON_BYTES,
+    layout.PROVENANCE: MAX_PROVENANCE_BYTES,
     layout.SIGNATURE: MAX_SIGNATURE_BYTES,
     layout.MANIFEST_ENVELOPE: MAX_ENVELOPE_BYTES,
     layout.PROVENANCE_ENVELOPE: MAX_ENVELOPE_BYTES,

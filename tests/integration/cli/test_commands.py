@@ -132,7 +132,7 @@ def test_an_error_of_the_server_is_shown_with_its_cure(call: Call) -> None:
     with serving({}) as server:
         ended = call(server, "export", "run", "show", "nothing")
     assert (ended.code, ended.out) == (4, "")
-    assert ended.err == "error: It went wrong. (ERR_EXPORT_NOT_FOUND)\nhint: Do better.\n"
+    assert ended.err == "error: It went wrong. (ERR_EXPORT_NOT_FOUND)\nhint: Do better.\ntrace: t1\n"
 
 
 def test_a_server_that_does_not_answer_is_try_later(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     "CancelRun": {},
     "RetryRun": {},
     "RotateKey": {},
+    "CollectBlobs": {},
     "DeleteRecords": {"kind": "RECORD_KIND_VEX", "source": "vendor", "keys": ["a"]},
 }
 QUERIES = {"CreateProfile": "?profileId=nightly"}

@@ -24,6 +24,8 @@ MANY: Datasets = {
         if is_part_start("vex", key)
     ]
 }
+# A shard for each segment, of which few are out.
+FEW_AT_ONCE = {"shard_bytes": 16 << 20, "shards_in_flight": 3, "tenant_shards_in_flight": 2}
 
 
 async def test_what_a_dead_planner_had_committed_is_sent_by_the_next_one(land: Ground) -> None:
@@ -120,7 +122,7 @@ async def test_a_retried_run_waits_for_a_slot_too(land: Ground) -> None:
 async def test_no_more_shards_are_out_than_the_limit(land: Ground) -> None:
     land.evidence.datasets["acme"] = MANY
     land.workers.idle.add("adapt")
-    async with land.planner(shards_in_flight=3, tenant_shards_in_flight=2) as house:
+    async with land.planner(**FEW_AT_ONCE) as house:
         client = house.client("acme")
         await client.create_profile()
         name = (await client.start()).name
@@ -137,7 +139,7 @@ async def test_no_more_shards_are_out_than_the_limit(land: Ground) -> None:
 async def test_a_tenant_with_many_shards_does_not_starve_one_with_few(land: Ground) -> None:
     land.evidence.datasets["acme"] = MANY
     land.workers.idle.add("adapt")
-    async with land.planner(shards_in_flight=3, tenant_shards_in_flight=2) as house:
+    async with land.planner(**FEW_AT_ONCE) as house:
         acme, beta = house.client("acme"), house.client("beta")
         await acme.create_profile()
         await beta.create_profile()

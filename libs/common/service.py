@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from libs.common import points, settings
 from libs.common.errors import ExportError
 from libs.common.log import configure
+from libs.common.memory import keep_memory_small
 from libs.common.trace import exporting
 
 S = TypeVar("S", bound=settings.ServiceSettings)
@@ -25,6 +26,7 @@ def run(service: str, kind: type[S], work: Callable[[S], Coroutine[Any, Any, Non
         configuration = settings.load(kind)
         configure(service, configuration.log_level)
         points.arm(configuration.points_directory, service)
+        keep_memory_small()
         with exporting(service, configuration.otlp_endpoint):
             asyncio.run(work(configuration))
     except ExportError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 from sqlalchemy import text
 from stellaops.export.v1 import runs_pb2
@@ -25,7 +26,7 @@ MANY: Datasets = {
     ]
 }
 # A shard for each segment, of which few are out.
-FEW_AT_ONCE = {"shard_bytes": 16 << 20, "shards_in_flight": 3, "tenant_shards_in_flight": 2}
+FEW_AT_ONCE: dict[str, Any] = {"shard_bytes": 16 << 20, "shards_in_flight": 3, "tenant_shards_in_flight": 2}
 
 
 async def test_what_a_dead_planner_had_committed_is_sent_by_the_next_one(land: Ground) -> None:

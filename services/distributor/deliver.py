@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
-from libs.common.errors import ExportError, Internal
+from libs.common.errors import BlobMissing, ExportError, Internal
 from libs.common.points import reached
 from services.distributor import targets
 from services.distributor.drivers.base import Bundle, Delivered, Driver
@@ -58,6 +58,9 @@ class Deliveries:
         driver = self._drivers.get(wanted.order.driver)
         if driver is None:
             raise Internal(part="the distributor", reason=f"it has no driver `{wanted.order.driver}`")
+        # It may be remembered and yet be gone: then collection read nothing of it, and kept nothing.
+        if not await self._blobs.exists(wanted.tenant, wanted.layout.digest):
+            raise BlobMissing(digest=wanted.layout.digest)
         bundle = Bundle(
             wanted.tenant,
             wanted.order.run,

@@ -112,9 +112,18 @@ async def _queues(world: World) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def exports(world: World) -> Store:
-    """Return the blobs of exports, and those that the bundles' layouts lead to."""
+    """Return the blobs of exports, and those that the layouts of bundles and of begun deliveries lead to.
+
+    A delivery that was cancelled or has failed keeps its layout for as long as the run may be retried.
+    """
     folder = world.suite.data / "blobs" / "exports" / EXPORTER
-    rows = world.query("SELECT layout_digest FROM distributor.export_bundles WHERE tenant = %s", EXPORTER)
+    rows = world.query(
+        "SELECT layout_digest FROM distributor.export_bundles WHERE tenant = %s UNION "
+        "SELECT layout_digest FROM distributor.export_distributions "
+        "WHERE tenant = %s AND layout_digest <> ''",
+        EXPORTER,
+        EXPORTER,
+    )
     needed: set[str] = set()
     for (digest,) in rows:
         needed.add(digest)

@@ -100,7 +100,7 @@ class Area:
         async def ask(digest: bytes) -> datetime | None:
             return await self.last_use(tenant, digest)
 
-        return await _each(ask, digests)
+        return await ask_all(ask, digests)
 
     async def _modified(self, key: str) -> datetime | None:
         with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
@@ -108,8 +108,17 @@ class Area:
         return None
 
     async def remove(self, keys: Sequence[str]) -> None:
-        """Remove what is listed; what is not there is fine."""
-        await _each(self._remove, keys)
+        """Remove what is listed; what is not there is fine.
+
+        A removal that has begun cannot be called back. So this ends, also when it fails or is cancelled, only
+        when every one has: whoever holds a lock for it may let go then.
+        """
+        removal = asyncio.ensure_future(ask_all(self._remove, keys))
+        try:
+            await asyncio.shield(removal)
+        except asyncio.CancelledError:
+            await asyncio.wait([removal])
+            raise
 
     async def _remove(self, key: str) -> None:
         with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
@@ -127,9 +136,13 @@ def _digest(key: str) -> bytes:
     return bytes.fromhex(two + rest) if _TWO_DIGITS.fullmatch(two) and _REST.fullmatch(rest) else b""
 
 
-async def _each(ask: Callable[[Item], Awaitable[Answer]], items: Sequence[Item]) -> list[Answer]:
-    """Return the store's answers for all items, in order; some calls at a time."""
+async def ask_all(ask: Callable[[Item], Awaitable[Answer]], items: Sequence[Item]) -> list[Answer]:
+    """Return the store's answers for all items, in order; some calls at a time, and none is left behind."""
     answers: list[Answer] = []
     for start in range(0, len(items), CALLS_AT_ONCE):
-        answers += await asyncio.gather(*map(ask, items[start : start + CALLS_AT_ONCE]))
+        some = await asyncio.gather(*map(ask, items[start : start + CALLS_AT_ONCE]), return_exceptions=True)
+        for answer in some:
+            if isinstance(answer, BaseException):
+                raise answer
+            answers.append(answer)
     return answers

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from libs.common.http.kernel import TRANSFER, Outlet, Transfer
+from libs.common.http.kernel import STALL_SECONDS, TRANSFER, Outlet, Transfer
 from libs.common.http.spoken import Spoken
 
 HEAD_SECONDS = 20.0  # a header travels in a packet or two; bad links repeat those within seconds
@@ -98,7 +98,8 @@ class InTime(Spoken):
 
     async def _drained(self) -> None:
         if self.flow.write_paused:
-            await self.flow.drain()
+            async with asyncio.timeout(STALL_SECONDS):
+                await self.flow.drain()
 
     def _start(self) -> None:
         if self._timer is None:

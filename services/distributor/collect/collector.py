@@ -141,7 +141,9 @@ class _Collection:
             async for some in listed:
                 used.update({one.digest: one.modified for one in some if one.modified > self._cutoff})
                 if not self._wish.is_trial:
-                    await self._area.remove([one.key for one in some if self._is_garbage(one, {})])
+                    await self._area.remove(
+                        [one.key for one in some if one.digest and self._is_garbage(one, {})]
+                    )
         return used
 
     async def _sweep(self, some: Sequence[Found], used: Mapping[bytes, datetime]) -> None:
@@ -178,15 +180,13 @@ class _Collection:
         try:
             async with asyncio.timeout(BATCH_SECONDS):
                 last = await self._area.last_uses(self._tenant, [one.digest for one in batch])
-                used = {
-                    one.digest: moment for one, moment in zip(batch, last, strict=True) if moment is not None
-                }
-                doomed = [one for one in batch if one.digest in used and self._is_garbage(one, used)]
-                await self._area.remove([one.key for one in doomed])
         except TimeoutError as error:
             raise Unavailable(
-                dependency="the blob store", reason=f"a removal took longer than {BATCH_SECONDS:g} seconds"
+                dependency="the blob store", reason=f"it took longer than {BATCH_SECONDS:g} seconds to answer"
             ) from error
+        used = {one.digest: moment for one, moment in zip(batch, last, strict=True) if moment is not None}
+        doomed = [one for one in batch if one.digest in used and self._is_garbage(one, used)]
+        await self._area.remove([one.key for one in doomed])
         reached("distributor.blobs_removed")
         return doomed
 

@@ -28,6 +28,7 @@ class Collections:
         self._collector = collector
         self._wish = wish
         self._metrics = metrics
+        self._turn = asyncio.Lock()  # each takes two of the pool's few connections
 
     async def run(self, pause: timedelta) -> None:
         """Collect every tenant after each pause, until cancelled; what is away only delays.
@@ -50,6 +51,8 @@ class Collections:
     async def now(self, tenant: str, grace_seconds: int | None, *, is_trial: bool) -> Tally:
         """Collect one tenant within the time that a call has; an absent grace means the usual one."""
         grace = self._wish.grace if grace_seconds is None else timedelta(seconds=grace_seconds)
+        if self._turn.locked():
+            raise Unavailable(dependency="collection", reason="another one is at work")
         wish = replace(self._wish, grace=grace, is_trial=is_trial, most_seconds=MOST_SECONDS)
         tally = await self._one(tenant, wish)
         if tally is None:
@@ -62,7 +65,8 @@ class Collections:
         began, outcome = time.perf_counter(), "error"
         try:
             with unit_of_work(_log, "collected", **fields) as line:
-                tally = await self._collector.collect(tenant, wish)
+                async with self._turn:
+                    tally = await self._collector.collect(tenant, wish)
                 line["outcome"] = outcome = "busy" if tally is None else "ok"
                 if tally is not None:
                     line.update({name: value for name, value in asdict(tally).items() if name != "digests"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +27,8 @@ from services.evidence.importing.limits import (
 from services.evidence.importing.sort import Sorter
 from services.evidence.importing.work import Answer, Item, answer_of, batch_bytes
 from services.evidence.values import DatasetName, Refused, file_of
+
+CHECK_SECONDS = 1.0  # a stopped import, whose process may be stopped too, ends within this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,9 @@ class Gathering:
         """Read every file; `check` is called often and may raise to stop."""
         try:
             for items in _batches(self._opened(parts), check):
-                self._hand_over(batch_bytes(self._reading, items))
+                self._hand_over(batch_bytes(self._reading, items), check)
             while self._in_hand:
-                check()
-                self._take_back()
+                self._take_back(check)
         finally:
             for _, answer in self._in_hand:
                 answer.cancel()
@@ -98,19 +99,23 @@ class Gathering:
             self._account.files.add(file_of(naming.tidy(file.name)))
             yield from opener.open(file)
 
-    def _hand_over(self, batch: bytes) -> None:
+    def _hand_over(self, batch: bytes, check: Callable[[], None]) -> None:
         """Give a batch away once there is room: what waits is bounded by number and by bytes."""
         most = self._readers.count + 1
         while self._in_hand and (
             len(self._in_hand) >= most
             or sum(size for size, _ in self._in_hand) + len(batch) > most * 2 * BATCH_BYTES
         ):
-            self._take_back()
+            self._take_back(check)
         self._in_hand.append((len(batch), self._readers.read(batch)))
 
-    def _take_back(self) -> None:
+    def _take_back(self, check: Callable[[], None]) -> None:
         """Take the oldest answer, so that the account is that of the order in which documents came."""
-        answer = answer_of(self._in_hand.popleft()[1].result())
+        reading = self._in_hand[0][1]
+        while not wait([reading], CHECK_SECONDS).done:
+            check()
+        self._in_hand.popleft()
+        answer = answer_of(reading.result())
         self._account.take(answer)
         for run in answer.runs:
             self._sorter.add(run.first, run.last, run.blocks)

@@ -50,8 +50,12 @@ class _Process:
         try:
             return self._child.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._child.kill()
-            return self._child.wait()
+            return self.kill()
+
+    def kill(self) -> int:
+        """End it at once, and return how it ended."""
+        self._child.kill()
+        return self._child.wait()
 
 
 class Processes:
@@ -60,7 +64,7 @@ class Processes:
     def __init__(self, count: int) -> None:
         self.count = count
         self._threads = ThreadPoolExecutor(count, "read")
-        self._idle: LifoQueue[_Process] = LifoQueue()
+        self._idle: LifoQueue[_Process | None] = LifoQueue()  # None is the place of one that is to be started
         for _ in range(count):
             self._idle.put(_Process())
 
@@ -69,13 +73,19 @@ class Processes:
         return self._threads.submit(self._ask, batch)
 
     def _ask(self, batch: bytes) -> bytes:
-        process = self._idle.get()
-        answer = process.ask(batch)
-        if answer is not None:
-            self._idle.put(process)
-            return answer
-        code = process.end()
-        self._idle.put(_Process())
+        process, kept = self._idle.get(), None
+        try:
+            process = process or _started()
+            answer = process.ask(batch)
+            if answer is not None:
+                kept = process
+                return answer
+            code = process.end()
+        finally:
+            # Whatever was raised: its place is never lost, and one in an unknown state is not asked again.
+            if process is not None and kept is None:
+                process.kill()
+            self._idle.put(kept)
         if code >= 0:
             raise ProcessFailed(f"a process that reads evidence ended with exit code {code}")
         raise Unavailable(
@@ -87,4 +97,14 @@ class Processes:
         """End all of them."""
         self._threads.shutdown(cancel_futures=True)
         while not self._idle.empty():
-            self._idle.get().end()
+            if (process := self._idle.get()) is not None:
+                process.end()
+
+
+def _started() -> _Process:
+    try:
+        return _Process()
+    except OSError as error:
+        raise Unavailable(
+            dependency="a process that reads evidence", reason=error.strerror or "it cannot be started"
+        ) from error

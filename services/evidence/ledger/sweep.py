@@ -8,6 +8,7 @@ import logging
 from datetime import timedelta
 
 from libs.common import trace
+from libs.common.blobs.collecting import ask_all
 from libs.common.blobs.store import Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
@@ -66,6 +67,6 @@ class Sweeper:
                 floor = await datasets.sequence(connection, tenant)
             await datasets.forget(connection, tenant, floor)
             count, lost = await segments.forget(connection, tenant, floor, SEGMENTS_AT_ONCE)
-            await asyncio.gather(*(self._blobs.delete(tenant, digest) for digest in lost))
+            await ask_all(lambda digest: self._blobs.delete(tenant, digest), sorted(lost))
             reached("evidence.frames_deleted")
         return count

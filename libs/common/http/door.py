@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from libs.common.http.protocol import HEAD_SECONDS, in_time
+from libs.common.http.kernel import STALL_SECONDS
+from libs.common.http.protocol import HEAD_SECONDS, InTime, in_time
 from libs.common.http.spoken import MAX_INCOMPLETE_BYTES
 from libs.common.settings import BadSetting
 
@@ -53,11 +54,16 @@ class HttpDoor:
     """Serves one application, which itself ends the answers that have no end of their own."""
 
     def __init__(
-        self, application: ASGIApp, listen: str, tls: Tls | None = None, head_seconds: float = HEAD_SECONDS
+        self,
+        application: ASGIApp,
+        listen: str,
+        tls: Tls | None = None,
+        head_seconds: float = HEAD_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         """Take what to serve and where: `host:port`, port 0 for a free one."""
         self._listen = listen
-        config = _config(application, tls, head_seconds)
+        config = _config(application, tls, in_time(head_seconds, stall_seconds))
         try:
             config.load()
         except OSError as error:  # what ssl raises is one too
@@ -90,13 +96,13 @@ class HttpDoor:
             await asyncio.wait({self._task})
 
 
-def _config(application: ASGIApp, tls: Tls | None, head_seconds: float) -> uvicorn.Config:
+def _config(application: ASGIApp, tls: Tls | None, protocol: type[InTime]) -> uvicorn.Config:
     # Its own words about starting and stopping would stand beside the service's; what goes wrong is kept.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     secured = tls is not None and tls.authority
     return uvicorn.Config(
         application,
-        http=in_time(head_seconds),  # h11 bounds headers while they are read, which httptools does not
+        http=protocol,  # h11 bounds headers while they are read, which httptools does not
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 import h11
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -30,6 +32,7 @@ class InTime(Spoken):
     """The header's clock runs from the first byte; on a new connection, from its beginning."""
 
     head_seconds = HEAD_SECONDS
+    stall_seconds = STALL_SECONDS
     _timer: asyncio.TimerHandle | None = None
     _outlet: Outlet | None = None
 
@@ -47,11 +50,11 @@ class InTime(Spoken):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in its parent
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._start()
         if self.scheme == "http" and hasattr(os, "sendfile"):
             self._outlet = Outlet(transport.get_extra_info("socket").fileno())
             # Whoever waits for the transport then waits until nothing is left in it: transfers go past it.
             transport.set_write_buffer_limits(0)
-        self._start()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; between two requests nothing is waited for but by the keep-alive's own clock."""
@@ -70,18 +73,23 @@ class InTime(Spoken):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         outlet = self._outlet
-        if outlet is None:
-            await self._application(scope, receive, send)
-            return
 
         async def send_on(message: Message) -> None:
-            if message["type"] == TRANSFER:
+            if outlet is not None and message["type"] == TRANSFER:
                 await self._transfer(message["transfer"], outlet)
-            else:
-                await send(message)
+                return
+            try:
+                async with asyncio.timeout(self.stall_seconds):
+                    await send(message)
+            except TimeoutError as error:
+                self.transport.abort()  # what is written already would wait for the client, too
+                await asyncio.sleep(0)  # in which the connection's end is noticed
+                raise ClientDisconnect from error
 
-        scope["extensions"] = {TRANSFER: {}}
-        await self._application(scope, receive, send_on)
+        if outlet is not None:
+            scope["extensions"] = {TRANSFER: {}}
+        with contextlib.suppress(ClientDisconnect):  # of a refusal: the application has told of any other
+            await self._application(scope, receive, send_on)
 
     async def _transfer(self, transfer: Transfer, outlet: Outlet) -> None:
         cycle = self.cycle
@@ -98,7 +106,7 @@ class InTime(Spoken):
 
     async def _drained(self) -> None:
         if self.flow.write_paused:
-            async with asyncio.timeout(STALL_SECONDS):
+            async with asyncio.timeout(self.stall_seconds):
                 await self.flow.drain()
 
     def _start(self) -> None:
@@ -111,6 +119,6 @@ class InTime(Spoken):
             self._timer = None
 
 
-def in_time(head_seconds: float) -> type[InTime]:
-    """Return the protocol whose connections end where a header takes longer."""
-    return type("InTime", (InTime,), {"head_seconds": head_seconds})
+def in_time(head_seconds: float, stall_seconds: float = STALL_SECONDS) -> type[InTime]:
+    """Return the protocol whose connections end where a header, or a client that takes bytes, is slower."""
+    return type("InTime", (InTime,), {"head_seconds": head_seconds, "stall_seconds": stall_seconds})

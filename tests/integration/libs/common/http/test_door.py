@@ -286,6 +286,27 @@ async def test_a_request_that_does_not_arrive_loses_its_connection(shop: Shop, b
     await door.stop()
 
 
+async def test_a_client_that_takes_nothing_loses_its_connection(shop: Shop) -> None:
+    door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0", stall_seconds=0.2)
+    host, _, port = (await door.start()).rpartition(":")
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(0)
+        await loop.sock_connect(client, (host, int(port)))
+        # Long answers, since the kernel holds megabytes before the first one waits.
+        request = b"GET /echo/%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"x" * 4000)
+
+        async def ask_on() -> None:
+            while True:
+                await loop.sock_sendall(client, request * 1000)
+
+        async with asyncio.timeout(60):
+            with pytest.raises(ConnectionError):
+                await ask_on()
+    await door.stop()
+
+
 async def test_a_connection_may_rest_between_requests_and_answers_may_take_long(shop: Shop) -> None:
     door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0", head_seconds=0.2)
     host, _, port = (await door.start()).rpartition(":")

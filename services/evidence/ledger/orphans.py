@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from libs.common.blobs.collecting import SHARDS, Area, Found
 from libs.common.db.engine import Database
 from libs.common.errors import ExportError
@@ -70,15 +72,13 @@ class Orphans:
 
     async def _collect_some(self, tenant: str, some: Sequence[Found], cutoff: datetime) -> int:
         old = [one for one in some if one.modified <= cutoff]
-        await self._area.remove([one.key for one in old if not one.digest])
         async with self._database.tenant(tenant) as connection:
-            lost = await segments.unknown(connection, tenant, {_name(one) for one in old if one.digest})
-        suspects = [one for one in old if one.digest and _name(one) in lost]
+            suspects = await _unnamed(connection, tenant, old)
         total = 0
         for start in range(0, len(suspects), BATCH):
             gone = await self._remove(tenant, suspects[start : start + BATCH])
             self._metrics.removed(len(gone), sum(one.size for one in gone))
-            total += len(gone)
+            total += sum(bool(one.digest) for one in gone)
         return total
 
     async def _remove(self, tenant: str, suspects: Sequence[Found]) -> Sequence[Found]:
@@ -86,8 +86,7 @@ class Orphans:
         async with self._database.tenant(tenant) as connection:
             if not await locks.try_to_change(connection, tenant):
                 return ()
-            lost = await segments.unknown(connection, tenant, set(map(_name, suspects)))
-            gone = [one for one in suspects if _name(one) in lost]
+            gone = await _unnamed(connection, tenant, suspects)
             await self._area.remove([one.key for one in gone])
             return gone
 
@@ -96,6 +95,12 @@ class Orphans:
         async with contextlib.aclosing(self._area.uses(tenant, range(SHARDS))) as listed:
             async for some in listed:
                 await self._area.remove([one.key for one in some if one.modified <= cutoff])
+
+
+async def _unnamed(connection: AsyncConnection, tenant: str, some: Sequence[Found]) -> Sequence[Found]:
+    """Return what no segment names: frames, and the remains of writes, which nothing names ever."""
+    lost = await segments.unknown(connection, tenant, {_name(one) for one in some if one.digest})
+    return [one for one in some if not one.digest or _name(one) in lost]
 
 
 def _name(found: Found) -> str:

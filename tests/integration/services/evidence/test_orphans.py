@@ -75,6 +75,20 @@ async def test_an_import_at_work_goes_first(ledger: TestLedger) -> None:
     assert await orphans(ledger).collect(TENANT) == 1
 
 
+async def test_what_an_import_at_work_is_writing_stays(ledger: TestLedger) -> None:
+    blob = await ledger.blobs.put(TENANT, b"whole")
+    path = ledger.blobs.local_path(TENANT, blob.digest)
+    assert path
+    half = path.with_name(f".{path.name}.0123456789abcdef")
+    half.write_bytes(b"half")
+    async with ledger.database.tenant(TENANT) as connection:
+        assert await locks.try_to_change(connection, TENANT)
+        await orphans(ledger).collect(TENANT)
+        assert half.exists()
+    await orphans(ledger).collect(TENANT)
+    assert not half.exists()
+
+
 async def test_imports_beside_collections_lose_no_frame(ledger: TestLedger) -> None:
     async def collect() -> None:
         for _ in range(15):

@@ -149,7 +149,6 @@ def _content(part: Part) -> ManifestContent:
         bytes=part.bytes,
         content_type=layout.content_type(part.path),
         records=part.records,
-        plain_digest=part.plain_digest,
         plain_bytes=part.plain_bytes,
     )
 

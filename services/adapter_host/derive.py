@@ -16,7 +16,7 @@ from libs.common.canon.encode import encode
 from libs.common.digests import Digest, sha256_digest
 from libs.common.errors import BlobCorrupt, CodecUnavailable, Internal
 from libs.common.points import reached
-from libs.common.segments.frame import Frame, decompress, library_version, make_frame
+from libs.common.segments.frame import Frame, library_version, make_frame
 from services.adapter_host.adapters.base import Batch
 from services.adapter_host.evidence import Cut
 from services.adapter_host.opening import first_key
@@ -44,12 +44,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A segment that leaves, with all its bytes: stored ones of both frames, and what they hold."""
+    """A segment that leaves, with the bytes of both frames."""
 
     kept: Kept
     documents: bytes
     sources: bytes
-    plain: Batch
 
 
 class _FrameNote(msgspec.Struct, frozen=True):
@@ -96,13 +95,16 @@ class Derivation:
         """Return what leaves of the segment, while it is being stored."""
         loaded = await asyncio.to_thread(self._make, batch, dataset)
         kept = None if loaded is None else loaded.kept
-        # Not `loaded`: what waits for the disk must not hold plain bytes.
         frames: dict[str, bytes] = {}
         if loaded is not None:
             frames[loaded.kept.documents.stored_digest] = loaded.documents
             frames[loaded.kept.sources.stored_digest] = loaded.sources
-        await self._storing.begin(self._store(cut, kept, frames))
+        await self.keep(cut, kept, frames)
         return loaded
+
+    async def keep(self, cut: Cut, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
+        """Begin to store frames, and to remember what became of the segment."""
+        await self._storing.begin(self._store(cut, kept, frames))
 
     async def _store(self, cut: Cut, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
         """Store the frames, then remember the outcome."""
@@ -123,13 +125,7 @@ class Derivation:
             self._blobs.get(self._tenant, kept.documents.stored_digest),
             self._blobs.get(self._tenant, kept.sources.stored_digest),
         )
-        plain = await asyncio.to_thread(
-            lambda: Batch(
-                decompress(documents, kept.documents.plain_bytes),
-                decompress(sources, kept.sources.plain_bytes),
-            )
-        )
-        return Loaded(kept, documents, sources, plain)
+        return Loaded(kept, documents, sources)
 
     def _make(self, batch: Batch, dataset: str) -> Loaded | None:
         if self._codec.library != library_version():
@@ -143,7 +139,7 @@ class Derivation:
         documents, stored_documents = make_frame(plain.documents, self._codec.level)
         sources, stored_sources = make_frame(plain.sources, self._codec.level)
         kept = Kept(first_key(plain.sources, dataset), records, documents, sources)
-        return Loaded(kept, stored_documents, stored_sources, plain)
+        return Loaded(kept, stored_documents, stored_sources)
 
     def _note_name(self, cut: Cut) -> str:
         inputs = {

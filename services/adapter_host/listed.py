@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from stellaops.export.work.v1.work_pb2 import Part
@@ -46,7 +46,6 @@ class ListedRange:
         self._range = source.range
         self._ledger = source.ledger
         self._blobs = source.blobs
-        self._storing = source.storing
         self._tally = source.tally
         self._tenant = source.order.snapshot.tenant
         self._derivation = Derivation(source)
@@ -81,7 +80,7 @@ class ListedRange:
 
     async def _part(self, segments: Sequence[Stored]) -> tuple[Part, Part] | None:
         planned = await ask_each(self._plan, segments)
-        known = [one.outcome.kept for one in planned if one.outcome is not None and not one.lacking]
+        known = [one.outcome.kept for one in planned if one.outcome is not None]
         kept = [segment for segment in known if segment is not None]
         self._tally.reused += len(kept)
         if len(known) == len(planned):
@@ -104,17 +103,15 @@ class ListedRange:
         return await part.finish()
 
     async def _plan(self, stored: Stored) -> _Planned:
-        if self._takes_over:
-            outcome: Outcome | None = Outcome(_as_it_is(stored))
-        else:
-            outcome = await self._derivation.remembered(stored.cut)
-            if outcome is not None:
-                return _Planned(stored, outcome, ())
+        outcome = await self._derivation.remembered(stored.cut)
+        # Frames of another upstream may hold the same and be others: then this one's are taken over.
+        if outcome is not None and (not self._takes_over or outcome.kept == _as_it_is(stored)):
+            return _Planned(stored, outcome, ())
         frames = (stored.documents, stored.sources)
         lacking = [
             frame for frame in frames if not await self._blobs.exists(self._tenant, frame.stored_digest)
         ]
-        return _Planned(stored, outcome, tuple(lacking))
+        return _Planned(stored, None, tuple(lacking))
 
     async def _arriving(self, planned: Sequence[_Planned]) -> AsyncGenerator[_Arrived, None]:
         """Yield the segments with the frames that they lack, as these come over one stream."""
@@ -126,7 +123,7 @@ class ListedRange:
 
     async def _load(self, arrived: _Arrived) -> Loaded | None:
         stored, outcome = arrived.planned.stored, arrived.planned.outcome
-        if outcome is not None and not self._takes_over:
+        if outcome is not None:
             return await self._derivation.load(outcome)
         documents = await self._bytes(stored.documents, arrived)
         sources = await self._bytes(stored.sources, arrived)
@@ -134,14 +131,10 @@ class ListedRange:
         if not self._takes_over:
             return await self._derivation.derive(stored.cut, batch, self._range.dataset)
         # Only now: what is in the store under a digest has that digest.
-        await self._storing.begin(self._store(arrived.frames))
-        return Loaded(_as_it_is(stored), documents, sources, batch)
-
-    async def _store(self, frames: Mapping[str, bytes]) -> None:
-        await asyncio.gather(
-            *(self._blobs.put(self._tenant, data, digest) for digest, data in frames.items())
-        )
+        kept = _as_it_is(stored)
+        await self._derivation.keep(stored.cut, kept, arrived.frames)
         reached("adapter.frames_taken_over")
+        return Loaded(kept, documents, sources)
 
     async def _bytes(self, frame: Frame, arrived: _Arrived) -> bytes:
         fetched = arrived.frames.get(frame.stored_digest)

@@ -21,48 +21,37 @@ from services.adapter_host.derive import Kept, Loaded
 from services.adapter_host.evidence import KeyRange
 from services.adapter_host.messages import KIND_NUMBERS
 
-NOTE_FORM = "part-digests/1"  # changes with the form of the note or the rule by which frames become a file
-
-
-@dataclass(frozen=True, slots=True)
-class FileDigests:
-    """Digests of one file: of its frames joined, and of what they hold joined."""
-
-    stored: str
-    plain: str
+NOTE_FORM = "part-digests/2"  # changes with the form of the note or the rule by which frames become a file
 
 
 @dataclass(frozen=True, slots=True)
 class PartDigests:
-    """Digests of the two files of a part."""
+    """Digests of the two files of a part, each its frames joined."""
 
-    documents: FileDigests
-    sources: FileDigests
+    documents: str
+    sources: str
 
 
 class PartHash:
     """Hashes the segments of one part in order, in the memory of one."""
 
     def __init__(self) -> None:
-        self._hashes = [hashlib.sha256() for _ in range(4)]
+        self._documents = hashlib.sha256()
+        self._sources = hashlib.sha256()
 
     def add(self, loaded: Loaded) -> None:
         """Take the next segment."""
-        pieces = (loaded.documents, loaded.plain.documents, loaded.sources, loaded.plain.sources)
-        for hasher, piece in zip(self._hashes, pieces, strict=True):
-            hasher.update(piece)
+        self._documents.update(loaded.documents)
+        self._sources.update(loaded.sources)
 
     def digests(self) -> PartDigests:
         """Return the digests of what was taken."""
-        documents, plain_documents, sources, plain_sources = (
-            f"sha256:{hasher.hexdigest()}" for hasher in self._hashes
-        )
-        return PartDigests(FileDigests(documents, plain_documents), FileDigests(sources, plain_sources))
+        return PartDigests(f"sha256:{self._documents.hexdigest()}", f"sha256:{self._sources.hexdigest()}")
 
 
 class _Note(msgspec.Struct, frozen=True):
-    documents: tuple[str, str]
-    sources: tuple[str, str]
+    documents: str
+    sources: str
 
 
 class PartNotes:
@@ -82,14 +71,11 @@ class PartNotes:
             note = msgspec.json.decode(raw, type=_Note)
         except msgspec.MsgspecError as error:
             raise BlobCorrupt(digest=name) from error
-        return PartDigests(FileDigests(*note.documents), FileDigests(*note.sources))
+        return PartDigests(note.documents, note.sources)
 
     async def remember(self, segments: Sequence[Kept], digests: PartDigests) -> None:
         """Keep the digests of a part."""
-        note = _Note(
-            (digests.documents.stored, digests.documents.plain),
-            (digests.sources.stored, digests.sources.plain),
-        )
+        note = _Note(digests.documents, digests.sources)
         await self._blobs.note_put(self._tenant, _note_name(segments), msgspec.json.encode(note))
 
 
@@ -134,7 +120,7 @@ def describe(key_range: KeyRange, segments: Sequence[Kept], digests: PartDigests
     )
 
 
-def _file(key_range: KeyRange, segments: Sequence[Kept], role: str, digests: FileDigests) -> Part:
+def _file(key_range: KeyRange, segments: Sequence[Kept], role: str, digest: str) -> Part:
     frames = [kept.documents if role == layout.DOCUMENTS else kept.sources for kept in segments]
     name = part_name(segments[0].first_key)
     return Part(
@@ -142,9 +128,8 @@ def _file(key_range: KeyRange, segments: Sequence[Kept], role: str, digests: Fil
         source=key_range.source,
         role=role,
         path=layout.record_path(key_range.kind, key_range.source, name, role),
-        digest=digests.stored,
+        digest=digest,
         bytes=sum(frame.stored_bytes for frame in frames),
-        plain_digest=digests.plain,
         plain_bytes=sum(frame.plain_bytes for frame in frames),
         records=sum(kept.records for kept in segments),
         segments=[_segment(kept, frame) for kept, frame in zip(segments, frames, strict=True)],

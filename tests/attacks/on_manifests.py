@@ -41,12 +41,6 @@ ON_MANIFESTS: list[Attack[Files]] = [
         "`plainBytes` of the part",
     ),
     Attack(
-        "plainDigest that lies",
-        _manifest(lambda _, content: setattr(content, "plain_digest", ZEROS)),
-        DOCUMENTS,
-        "plain-digest is",
-    ),
-    Attack(
         "digest that lies",
         _manifest(lambda _, content: setattr(content, "digest", ZEROS)),
         DOCUMENTS,

@@ -37,7 +37,7 @@ def _loaded(records: list[Record]) -> Loaded:
     documents, stored_documents = make_frame(batch.documents, LEVEL)
     sources, stored_sources = make_frame(batch.sources, LEVEL)
     kept = Kept(records[0].key, len(records), documents, sources)
-    return Loaded(kept, stored_documents, stored_sources, batch)
+    return Loaded(kept, stored_documents, stored_sources)
 
 
 def _part(kind: str, source: str, group: list[Loaded]) -> tuple[Part, Part]:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ WRITES_AT_ONCE = 16  # files that are written at the same time share the disk's 
 LOOKS_AT_ONCE = 32  # a bucket answers that many beside each other
 # Folders of a tenant.
 BLOBS, NOTES, USES = "sha256", "notes", "uses"
+_CHECKSUM_BYTES = 32  # SHA-256 of a note's value, before it
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -47,7 +48,7 @@ class Blobs:
     """Puts, gets and streams blobs by digest; a blob is immutable, so "exists" is enough to skip work.
 
     Keys are `<area>/<tenant>/sha256/<2 digits>/<62 digits>`; notes (`note_put`, `note_get`) are small values
-    under a name that is itself a digest of what they were computed from, so they too never change. Whoever
+    under a name that is itself a digest of what they were computed from, after their own checksum. Whoever
     asks whether a blob exists will rely on it, so the question makes it young again for collection: in a
     directory the file itself, in a bucket an empty object beside it, since nothing there can be touched.
     A store that does not answer, is full or refuses is `Unavailable`: what was asked may go better next time.
@@ -205,25 +206,39 @@ class Blobs:
             await obstore.delete_async(self.store, key)
 
     async def note_put(self, tenant: str, name: str, value: bytes) -> None:
-        """Remember a small value under the digest of what it was computed from."""
-        await self._put(self._key(tenant, name, NOTES), value)
+        """Remember a small value under the digest of what it was computed from.
+
+        A note saves work and no more, so nothing waits until it would outlive a power cut.
+        """
+        key = self._key(tenant, name, NOTES)
+        data = hashlib.sha256(value).digest() + value
+        with answering():
+            if self._root is None:
+                await obstore.put_async(self.store, key, data)
+                return
+            self._check_place()
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._writers, _write, self._root / key, data)
 
     async def note_get(self, tenant: str, name: str) -> bytes | None:
-        """Return a remembered value, or None."""
+        """Return a remembered value, or None; one that is damaged counts as none."""
         key = self._key(tenant, name, NOTES)
         with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
             result = await obstore.get_async(self.store, key)
-            value = bytes(await result.bytes_async())
+            data = bytes(await result.bytes_async())
+            checksum, value = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+            if hashlib.sha256(value).digest() != checksum:
+                return None
             if self._is_old(result.meta["last_modified"], RENEW_NOTE_AFTER):
-                await self._renew_note(key, value)
+                await self._renew_note(key, data)
             return value
         return None
 
-    async def _renew_note(self, key: str, value: bytes) -> None:
+    async def _renew_note(self, key: str, data: bytes) -> None:
         if self._root is not None:
             os.utime(self._root / key)
         else:
-            await obstore.put_async(self.store, key, value)
+            await obstore.put_async(self.store, key, data)
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -257,18 +272,24 @@ def _write_durably(path: Path, data: bytes) -> None:
     """Write a file that is either whole or absent, and still there after a power cut."""
     if path.exists():
         return
+    _write(path, data, os.fsync)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the file's own `fsync` came before its name: a power cut could take that away
+    finally:
+        os.close(folder)
+
+
+def _write(path: Path, data: bytes, keep: Callable[[int], object] | None = None) -> None:
+    """Write a file under another name first, so that under its own it is whole; replace one that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if keep is not None:
+                keep(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the file's own `fsync` came before its name: a power cut could take that away
-    finally:
-        os.close(folder)

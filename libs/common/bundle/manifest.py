@@ -130,12 +130,9 @@ def _plain_faults(where: str, content: ManifestContent) -> Iterator[str]:
         for member in ("records", "plain_bytes"):
             if content.HasField(member):
                 yield f"{where}: `{member}` is for record files only"
-        if content.plain_digest:
-            yield f"{where}: `plainDigest` is for record files only"
         return
     yield from _count(f"{where}.records", content.records, content.HasField("records"))
     yield from _count(f"{where}.plainBytes", content.plain_bytes, content.HasField("plain_bytes"))
-    yield from _digest(f"{where}.plainDigest", content.plain_digest)
 
 
 def _pattern(where: str, found: str, pattern: re.Pattern[str], wanted: str) -> Iterator[str]:

@@ -43,55 +43,46 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class LineTally:
-    """Counts and hashes plain lines, by frame and in all."""
+    """Counts plain lines, by frame and in all, and hashes those of each frame."""
 
     def __init__(self, path: str) -> None:
         """Begin before the first frame of the file at `path`."""
         self.path = path
         self.lines = 0
         self.bytes = 0
+        self._number = 0
         self._frame = hashlib.sha256()
-        self._whole = self._frame  # the first frame's is that of the file so far, until a second begins
         self._lines_before = 0
         self._records = 0
         self._ended = True
 
     def begin_frame(self, number: int, expected: ExpectedFrame) -> None:
         """Count and hash anew."""
-        if number:
-            if self._whole is self._frame:
-                self._whole = self._frame.copy()
-            self._frame = hashlib.sha256()
+        self._number = number
+        self._frame = hashlib.sha256()
         self._lines_before = self.lines
         self._records = expected.records
 
     def take(self, plain: bytes) -> None:
         """Count more plain bytes."""
         self._frame.update(plain)
-        if self._whole is not self._frame:
-            self._whole.update(plain)
         self.bytes += len(plain)
         self.lines += count_lines(plain, self._lines_before + self._records - self.lines)
         self._ended = plain.endswith(b"\n")
 
-    def end_frame(self, number: int, expected: ExpectedFrame, plain_bytes: int) -> None:
+    def end_frame(self, expected: ExpectedFrame, plain_bytes: int) -> None:
         """Hold the frame that ends here against the index."""
         if expected.plain_bytes is not None and plain_bytes != expected.plain_bytes:
-            self._refuse(number, f"has {plain_bytes} plain bytes, the index says {expected.plain_bytes}")
+            self._refuse(f"has {plain_bytes} plain bytes, the index says {expected.plain_bytes}")
         digest = f"sha256:{self._frame.hexdigest()}"
         if digest != expected.plain_digest:
-            self._refuse(number, f"has plain digest {digest}, the index says {expected.plain_digest}")
+            self._refuse(f"has plain digest {digest}, the index says {expected.plain_digest}")
         lines = self.lines - self._lines_before
         if lines != expected.records or not self._ended:
-            self._refuse(number, f"has {lines} whole lines, the index says {expected.records} records")
+            self._refuse(f"has {lines} whole lines, the index says {expected.records} records")
 
-    @property
-    def plain_digest(self) -> str:
-        """`sha256:…` of all plain bytes."""
-        return f"sha256:{self._whole.hexdigest()}"
-
-    def _refuse(self, number: int, what: str) -> None:
-        raise BadBundle(self.path, f"segment {number} {what}")
+    def _refuse(self, what: str) -> None:
+        raise BadBundle(self.path, f"segment {self._number} {what}")
 
 
 class SourceTally(LineTally):
@@ -118,20 +109,18 @@ class SourceTally(LineTally):
                 self.path, f"line {self._read_lines + 1} has more than {MAX_SOURCE_LINE_BYTES} bytes"
             )
 
-    def end_frame(self, number: int, expected: ExpectedFrame, plain_bytes: int) -> None:
+    def end_frame(self, expected: ExpectedFrame, plain_bytes: int) -> None:
         """Hold the frame against the index; its first key may be later where a selection left records out."""
-        super().end_frame(number, expected, plain_bytes)
+        super().end_frame(expected, plain_bytes)
         if self._first_key is None or self._first_key < expected.first_key:
-            self._refuse(
-                number, f"begins with key {shown(self._first_key)}, before {shown(expected.first_key)}"
-            )
+            self._refuse(f"begins with key {shown(self._first_key)}, before {shown(expected.first_key)}")
 
     def begin_frame(self, number: int, expected: ExpectedFrame) -> None:
         """Check that the keys before this frame are before its first key."""
         super().begin_frame(number, expected)
         self._first_key = None
         if self.last_key is not None and self.last_key >= expected.first_key:
-            self._refuse(number, misplaced(expected.first_key, self.last_key))
+            self._refuse(misplaced(expected.first_key, self.last_key))
 
     def _read(self, lines: bytes) -> None:
         """Read whole lines at once; only where something is wrong with them, line by line."""
@@ -203,4 +192,4 @@ def read_frames(
         left = plain_bytes - tally.bytes
         most = left if expected.plain_bytes is None else min(left, expected.plain_bytes)
         given = read_frame(reader, expected.stored_bytes, most, tally.take)
-        tally.end_frame(number, expected, given)
+        tally.end_frame(expected, given)

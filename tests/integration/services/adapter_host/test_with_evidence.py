@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import pytest
 from stellaops.evidence.v1 import ledger_pb2
 from stellaops.evidence.v1.ledger_pb2_grpc import add_LedgerServiceServicer_to_server
 
-from libs.common.errors import Unimplemented
+from libs.common.errors import CodecUnavailable, Unimplemented
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from libs.common.rpc.server import Server
 from libs.common.settings import ServiceSettings
 from services.adapter_host.adapters.json_raw.select import Select
-from services.adapter_host.evidence import Snapshot
+from services.adapter_host.evidence import Codec, Snapshot
 from services.adapter_host.host import ShardMade, run_shard
 from services.adapter_host.orders import ShardOrder
 from services.adapter_host.selection import Selection
@@ -63,11 +64,13 @@ async def ledger(database: TestDatabase, tmp_path: Path) -> AsyncIterator[TestLe
         yield opened
 
 
-async def made(ledger: TestLedger, kind: type[LedgerDoor], folder: Path, selection: Selection) -> ShardMade:
+async def made(
+    ledger: TestLedger, kind: type[LedgerDoor], folder: Path, selection: Selection, codec: Codec = CODEC
+) -> ShardMade:
     opened = await ledger.open()
     ranges = tuple(whole(version.name.kind, version.name.source) for version in opened.versions)
     transform = None if selection.selects_all else Select(selection)
-    order = ShardOrder(Snapshot(TENANT, opened.snapshot.id), ranges, transform, CODEC)
+    order = ShardOrder(Snapshot(TENANT, opened.snapshot.id), ranges, transform, codec)
     async with door(kind, ledger.reader, folder) as client:
         return await run_shard(order, client, open_blobs(folder / "blobs"))
 
@@ -85,6 +88,16 @@ async def test_segments_and_records_of_the_evidence_service_give_the_same_shard(
     assert listed.records > 100
 
 
+def state_library(postgres: Postgres, database: TestDatabase, library: str, where: str = "true") -> None:
+    postgres.execute(
+        database.name,
+        f"UPDATE evidence.segments SET codec_library = '{library}' WHERE {where}",  # noqa: S608 - a test's own
+    )
+
+
+FIRST = "first_key = (SELECT first_key FROM evidence.segments ORDER BY first_key LIMIT 1)"
+
+
 @pytest.mark.parametrize("library", ["", "0.0.1"], ids=["unknown", "another"])
 async def test_frames_of_another_library_are_made_anew_and_give_the_same_shard(
     ledger: TestLedger, postgres: Postgres, database: TestDatabase, tmp_path: Path, library: str
@@ -92,17 +105,19 @@ async def test_frames_of_another_library_are_made_anew_and_give_the_same_shard(
     documents = {f"{number}.json": evidence.raw(evidence.osv(number)) for number in range(1, 3000)}
     await ledger.take(documents, source="osv")
     taken_over = await made(ledger, LedgerDoor, tmp_path / "one", Selection())
-    postgres.execute(
-        database.name,
-        f"UPDATE evidence.segments SET codec_library = '{library}' WHERE first_key = "  # noqa: S608 - a test's own
-        "(SELECT first_key FROM evidence.segments ORDER BY first_key LIMIT 1)",
-    )
+    state_library(postgres, database, library, FIRST)
     made_anew = await made(ledger, LedgerDoor, tmp_path / "two", Selection())
     assert made_anew.output == taken_over.output
-    # What is made anew is remembered; what is taken over is not.
-    assert notes(tmp_path / "two") > notes(tmp_path / "one")
 
 
-def notes(folder: Path) -> int:
-    """Return how many notes a host has left."""
-    return sum("/notes/" in str(path) for path in folder.rglob("*") if path.is_file())
+async def test_only_what_is_made_anew_needs_the_library(
+    ledger: TestLedger, postgres: Postgres, database: TestDatabase, tmp_path: Path
+) -> None:
+    codec = replace(CODEC, library="9.9.9")
+    documents = {f"{number}.json": evidence.raw(evidence.osv(number)) for number in range(1, 3000)}
+    await ledger.take(documents, source="osv")
+    state_library(postgres, database, codec.library)
+    assert (await made(ledger, LedgerDoor, tmp_path / "one", Selection(), codec)).segments > 1
+    state_library(postgres, database, "0.0.1", FIRST)
+    with pytest.raises(CodecUnavailable):
+        await made(ledger, LedgerDoor, tmp_path / "two", Selection(), codec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import obstore
 import pytest
 
 from cli.stella.supervise.ports import free_port
@@ -76,6 +77,17 @@ async def test_a_note_is_kept_apart_from_blobs(blobs: Blobs) -> None:
     assert await blobs.note_get("acme", name) == b"value"
     assert await blobs.note_get("beta", name) is None
     assert not await blobs.exists("acme", name)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"x" * 20, b"y" * 40])
+async def test_a_damaged_note_counts_as_none_and_can_be_put_again(blobs: Blobs, damaged: bytes) -> None:
+    name = "sha256:" + "0" * 64
+    await blobs.note_put("acme", name, b"value")
+    key = f"{blobs.area}/acme/notes/00/{'0' * 62}"
+    await obstore.put_async(blobs.store, key, damaged)
+    assert await blobs.note_get("acme", name) is None
+    await blobs.note_put("acme", name, b"value")
+    assert await blobs.note_get("acme", name) == b"value"
 
 
 async def test_the_same_bytes_put_many_times_at_once_are_one_blob(blobs: Blobs) -> None:

@@ -67,7 +67,7 @@ def test_the_manifest_lists_every_file_but_itself_sorted_with_its_digests() -> N
     for part in parts:
         entry = by_path[part.path]
         assert (part.digest, part.bytes, part.records) == (entry.digest, entry.bytes, entry.records)
-        assert (part.plain_digest, part.plain_bytes) == (entry.plain_digest, entry.plain_bytes)
+        assert part.plain_bytes == entry.plain_bytes
     assert bundle.listed == tuple(listed)
 
 

@@ -212,7 +212,6 @@ def first(found: Manifest, suffix: str = ".jsonl.zst") -> ManifestContent:
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (lambda found: setattr(first(found), "plain_digest", "sha256:" + "0" * 64), "plain-digest"),
         (lambda found: setattr(first(found), "digest", "sha256:" + "0" * 64), "digest"),
         (lambda found: setattr(first(found), "bytes", 1), "size"),
         (lambda found: setattr(first(found, ".sources.jsonl.zst"), "plain_bytes", 10**6), "plain-size"),

@@ -313,7 +313,6 @@ class ManifestContent(_message.Message):
     BYTES_FIELD_NUMBER: _builtins.int
     CONTENT_TYPE_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
-    PLAIN_DIGEST_FIELD_NUMBER: _builtins.int
     PLAIN_BYTES_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """Path in the bundle."""
@@ -325,8 +324,6 @@ class ManifestContent(_message.Message):
     """Media type."""
     records: _builtins.int
     """Records in it, for record files."""
-    plain_digest: _builtins.str
-    """SHA-256 of the plain bytes, for compressed files."""
     plain_bytes: _builtins.int
     """Length of the plain bytes, for compressed files."""
     def __init__(
@@ -337,12 +334,11 @@ class ManifestContent(_message.Message):
         bytes: _builtins.int = ...,
         content_type: _builtins.str = ...,
         records: _builtins.int | None = ...,
-        plain_digest: _builtins.str = ...,
         plain_bytes: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_plain_bytes", b"_plain_bytes", "_records", b"_records", "plain_bytes", b"plain_bytes", "records", b"records"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_plain_bytes", b"_plain_bytes", "_records", b"_records", "bytes", b"bytes", "content_type", b"content_type", "digest", b"digest", "path", b"path", "plain_bytes", b"plain_bytes", "plain_digest", b"plain_digest", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_plain_bytes", b"_plain_bytes", "_records", b"_records", "bytes", b"bytes", "content_type", b"content_type", "digest", b"digest", "path", b"path", "plain_bytes", b"plain_bytes", "records", b"records"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__plain_bytes: _TypeAlias = _typing.Literal["plain_bytes"]  # noqa: Y015
     _WhichOneofArgType__plain_bytes: _TypeAlias = _typing.Literal["_plain_bytes", b"_plain_bytes"]  # noqa: Y015

@@ -332,7 +332,6 @@ class Part(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
-    PLAIN_DIGEST_FIELD_NUMBER: _builtins.int
     PLAIN_BYTES_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
@@ -347,8 +346,6 @@ class Part(_message.Message):
     """SHA-256 of the file, its frames joined."""
     bytes: _builtins.int
     """Length of the file."""
-    plain_digest: _builtins.str
-    """SHA-256 of the plain records."""
     plain_bytes: _builtins.int
     """Length of the plain records."""
     records: _builtins.int
@@ -367,7 +364,6 @@ class Part(_message.Message):
         path: _builtins.str = ...,
         digest: _builtins.str = ...,
         bytes: _builtins.int = ...,
-        plain_digest: _builtins.str = ...,
         plain_bytes: _builtins.int = ...,
         records: _builtins.int = ...,
         segments: _abc.Iterable[Global___Segment] | None = ...,
@@ -375,7 +371,7 @@ class Part(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "digest", b"digest", "kind", b"kind", "path", b"path", "plain_bytes", b"plain_bytes", "plain_digest", b"plain_digest", "records", b"records", "role", b"role", "segments", b"segments", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "digest", b"digest", "kind", b"kind", "path", b"path", "plain_bytes", b"plain_bytes", "records", b"records", "role", b"role", "segments", b"segments", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -66,10 +66,8 @@ async def run_assembly(
 
     outputs = await ask_each(output, shards)
     made = await asyncio.to_thread(assemble, tenant, about, spec, header, outputs)
-    for text in made.texts:
-        await blobs.put(tenant, text)
+    *_, manifest = await blobs.put_all(tenant, (*made.texts, made.manifest))
     reached("adapter.texts_stored")
-    manifest = await blobs.put(tenant, made.manifest)
     # A shard may have been made by an earlier run, and what it made may be gone.
     missing = await blobs.first_missing(tenant, await asyncio.to_thread(_pieces, made.layout))
     if missing is not None:

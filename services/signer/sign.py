@@ -66,8 +66,8 @@ async def sign(order: SignOrder, key: SigningKey, blobs: Blobs, builder_id: str)
     files = await asyncio.to_thread(proofs, manifest_bytes, statement, key)
     reached("signer.signed")
     signed = BundleLayout(files=unsigned.files)
-    for path, data in files.items():
-        blob = await blobs.put(order.tenant, data)
+    stored_files = await blobs.put_all(order.tenant, files.values())
+    for path, blob in zip(files, stored_files, strict=True):
         file = signed.files.add(path=path, digest=blob.digest, bytes=blob.size)
         file.pieces.add(digest=blob.digest, bytes=blob.size)
     signed.files.sort(key=_path)

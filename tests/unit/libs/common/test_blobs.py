@@ -58,6 +58,12 @@ async def test_a_changed_blob_is_found_out(blobs: Blobs) -> None:
         await blobs.get("acme", blob.digest)
 
 
+async def test_several_are_stored_at_once_and_come_in_order(blobs: Blobs) -> None:
+    several = [b"one", b"two", b"one", b""]
+    stored = await blobs.put_all("acme", several)
+    assert [await blobs.get("acme", blob.digest) for blob in stored] == several
+
+
 async def test_a_stream_that_ends_early_is_found_out(blobs: Blobs) -> None:
     blob = await blobs.put("acme", b"right")
     with pytest.raises(BlobCorrupt):

@@ -71,7 +71,7 @@ def compose(
     relay, bell = OutboxRelay(database, bus), asyncio.Event()
     transitions = Transitions(bus, now, RunMetrics(registry), wake_relay=relay.wake, wake_dispatcher=bell.set)
     planning = Planning(ledger, configuration.shard_bytes)
-    preparing = Preparing(database, ledger, adapters, configuration.drivers())
+    preparing = Preparing(ledger, adapters, configuration.drivers())
     concurrent_runs = configuration.tenant_concurrent_runs
     starting = Starting(database, preparing, transitions, now, concurrent_runs)
     previewing = Previewing(database, preparing, planning, now)

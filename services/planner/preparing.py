@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs.common.db.engine import Database
 from libs.common.errors import InvalidField, NothingSelected
 from libs.common.segments.frame import library_version
 from services.planner.missing import no_profile
@@ -20,6 +19,7 @@ from services.planner.sources.adapters import AdapterHost, Answer
 from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
 from services.planner.store import profiles
+from services.planner.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,21 @@ class Prepared:
     snapshot: Snapshot
 
 
+async def profile_of(connection: Connection, tenant: str, profile_id: str) -> Profile:
+    """Return the profile, or raise `ProfileNotFound`."""
+    found = await profiles.find(connection, tenant, profile_id)
+    if found is None:
+        raise no_profile(profile_id)
+    return found
+
+
 class Preparing:
     """Asks the adapter host and the evidence service; writes nothing."""
 
-    def __init__(
-        self, database: Database, ledger: Ledger, adapters: AdapterHost, drivers: frozenset[str]
-    ) -> None:
-        self._database = database
+    def __init__(self, ledger: Ledger, adapters: AdapterHost, drivers: frozenset[str]) -> None:
         self._ledger = ledger
         self._adapters = adapters
         self._drivers = drivers
-
-    async def profile(self, tenant: str, profile_id: str) -> Profile:
-        """Return the profile, or raise `ProfileNotFound`."""
-        async with self._database.tenant(tenant) as connection:
-            found = await profiles.find(connection, tenant, profile_id)
-        if found is None:
-            raise no_profile(profile_id)
-        return found
 
     async def prepare(self, call: Call, wish: Wish, profile: Profile, run_id: str, now: datetime) -> Prepared:
         """Return what `run_id` would be; the evidence is held for it, or not held where the id is empty."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
 from services.planner.planning import Planning
-from services.planner.preparing import Prepared, Preparing, Wish
+from services.planner.preparing import Prepared, Preparing, Wish, profile_of
 from services.planner.runs.evidence import Dataset, Snapshot
 from services.planner.runs.facts import Kept
 from services.planner.runs.plan import Part, count_new
@@ -55,7 +55,8 @@ class Previewing:
 
     async def preview(self, call: Call, wish: Wish) -> Preview:
         """Return what a run would be now; nothing is written and no evidence is held."""
-        profile = await self._preparing.profile(call.tenant, wish.profile)
+        async with self._database.tenant(call.tenant) as connection:
+            profile = await profile_of(connection, call.tenant, wish.profile)
         prepared = await self._preparing.prepare(call, wish, profile, "", self._clock())
         previous = await self._previous(call.tenant, profile.uid)
         if previous is not None and previous.kept.facts.plan_digest == prepared.facts.plan_digest:

@@ -9,7 +9,7 @@ from libs.common.errors import ExportError, Unavailable, WrongState
 from libs.common.log import note
 from libs.common.points import reached
 from services.planner.missing import no_run
-from services.planner.preparing import Prepared, Preparing, Wish
+from services.planner.preparing import Prepared, Preparing, Wish, profile_of
 from services.planner.profiles.rules import DOWNLOAD_TARGET
 from services.planner.profiles.spec import ProfileSpec
 from services.planner.request import Request
@@ -50,14 +50,13 @@ class Starting:
         return run
 
     async def _start(self, call: Call, wish: Wish, request: Request) -> str:
-        async with self._database.tenant(call.tenant) as connection:
-            known = await requests.answered(connection, call.tenant, request)
-        if known is not None:
-            return known
-        profile = await self._preparing.profile(call.tenant, wish.profile)
         now = self._clock()
         run_id = ids.run_id(now)
         async with self._database.tenant(call.tenant) as connection:
+            known = await requests.answered(connection, call.tenant, request)
+            if known is not None:
+                return known
+            profile = await profile_of(connection, call.tenant, wish.profile)
             await holds.add(connection, call.tenant, run_id)
         prepared = await self._preparing.prepare(call, wish, profile, run_id, now)
         reached("planner.snapshot_pinned")

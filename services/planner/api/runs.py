@@ -18,7 +18,7 @@ from services.planner.api.asking import Context, call_for
 from services.planner.api.pages import page_of, position_in, size_of
 from services.planner.api.previews import preview_message
 from services.planner.missing import no_run
-from services.planner.preparing import Preparing, Wish
+from services.planner.preparing import Preparing, Wish, profile_of
 from services.planner.previewing import Previewing
 from services.planner.starting import Starting
 from services.planner.store import inputs, runs
@@ -52,7 +52,8 @@ class Runs(RunServiceServicer):
         """Start a run."""
         wish, call = _wish(request.parent, request.run), call_for(context)
         if request.validate_only:
-            profile = await self._preparing.profile(call.tenant, wish.profile)
+            async with self._database.tenant(call.tenant) as connection:
+                profile = await profile_of(connection, call.tenant, wish.profile)
             found = await self._preparing.prepare(call, wish, profile, "", self._clock())
             return described(found.facts, found.snapshot.pin)
         run = await self._starting.start(call, wish, read_request(request, request.request_id))

@@ -309,6 +309,20 @@ class TooLarge(ExportError):
     cure = "Split it, or raise the limit where that is safe."
 
 
+class QueueFull(ExportError):
+    """As many runs of a tenant wait as may."""
+
+    code = "ERR_EXPORT_QUEUE_FULL"
+    status = "RESOURCE_EXHAUSTED"
+    http = 429
+    sentence = "{limit} runs of tenant `{tenant}` wait already, which is the limit; this one was not taken."
+    cure = (
+        "Wait until some have run, or cancel some: `stella export run cancel …`. "
+        "An operator may raise `EXPORT_QUEUED_RUNS`."
+    )
+    retryable = True
+
+
 class BlobMissing(ExportError):
     """A blob that should be there is not."""
 

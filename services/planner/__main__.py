@@ -38,7 +38,7 @@ from services.planner.runs.release import Limits
 from services.planner.runs.values import State
 from services.planner.sources.adapters import AdapterHost
 from services.planner.sources.ledger import Ledger
-from services.planner.starting import Starting
+from services.planner.starting import Slots, Starting
 from services.planner.transitions import Transitions
 from services.planner.watching import Watching
 
@@ -73,7 +73,8 @@ def compose(
     planning = Planning(ledger, configuration.shard_bytes)
     preparing = Preparing(ledger, adapters, configuration.drivers())
     concurrent_runs = configuration.tenant_concurrent_runs
-    starting = Starting(database, preparing, transitions, now, concurrent_runs)
+    slots = Slots(concurrent_runs, configuration.queued_runs)
+    starting = Starting(database, preparing, transitions, now, slots)
     previewing = Previewing(database, preparing, planning, now)
     watching = Watching(database, bus)
     dispatcher = Dispatcher(

@@ -23,6 +23,12 @@ class PlannerSettings(ServiceSettings):
     tenant_concurrent_runs: int = setting(
         "Runs of one tenant at work at the same time; more wait in the queue.", default=4, low=1, high=1000
     )
+    queued_runs: int = setting(
+        "Runs of one tenant that may wait in the queue; a start or retry beyond it is refused.",
+        default=1000,
+        low=1,
+        high=1_000_000,
+    )
     shard_bytes: int = setting(
         "Plain bytes of evidence in one shard, about.", default=32 * _MIB, low=_MIB, high=1024 * _MIB
     )

@@ -91,18 +91,25 @@ class Housekeeping:
         _log.info("run expired", extra={"fields": {"tenant": name.tenant, "run": name.run}})
 
     async def _give_up(self, name: RunName) -> None:
-        """Let go of all that a retry would need; one that comes meanwhile waits for the lock, and is told."""
+        """Let go of all that a retry would need; one that comes meanwhile waits for the lock, and is told.
+
+        The evidence goes after the commit: before it, a run could be retried whose evidence is gone.
+        """
         async with self._database.tenant(name.tenant) as connection:
             kept = await runs.find(connection, name.tenant, name.run, lock=True)
             if kept is None or kept.run.state not in (State.FAILED, State.CANCELLED):
                 return
-            await self._ledger.release(Call(name.tenant), kept.facts.snapshot_id, name.run)
             await runs.let_go_of_snapshot(connection, name.tenant, name.run)
+            await holds.add_over(connection, name.tenant, name.run)
             await self._transitions.give_up(connection, kept)
+        await self._clear(Hold(name.tenant, name.run))
         _log.info("run given up", extra={"fields": {"tenant": name.tenant, "run": name.run}})
 
     async def _clear(self, hold: Hold) -> None:
-        """Let go of what was pinned for a run that never began; a start that still goes on is refused."""
+        """Let go of what is pinned for a run that nobody goes on with; after a crash it is done again."""
         async with self._database.tenant(hold.tenant) as connection:
-            if await holds.remove(connection, hold.tenant, hold.run):
-                await self._ledger.abandon(Call(hold.tenant), hold.run)
+            if not await holds.end(connection, hold.tenant, hold.run):
+                return
+        await self._ledger.abandon(Call(hold.tenant), hold.run)
+        async with self._database.tenant(hold.tenant) as connection:
+            await holds.forget(connection, hold.tenant, hold.run)

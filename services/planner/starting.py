@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from libs.common import ids
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
-from libs.common.errors import ExportError, Unavailable, WrongState
+from libs.common.errors import ExportError, QueueFull, Unavailable, WrongState
 from libs.common.log import note
 from libs.common.points import reached
 from services.planner.missing import no_run
@@ -26,6 +28,14 @@ from services.planner.transitions import Outcome, Transitions
 DOWNLOAD_DRIVER = "http"
 
 
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """How many runs of one tenant are at work at the same time, and how many more may wait."""
+
+    running: int
+    queued: int
+
+
 class Starting:
     """What clients may do to runs."""
 
@@ -35,13 +45,13 @@ class Starting:
         preparing: Preparing,
         transitions: Transitions,
         clock: Clock,
-        concurrent_runs: int,
+        slots: Slots,
     ) -> None:
         self._database = database
         self._preparing = preparing
         self._transitions = transitions
         self._clock = clock
-        self._concurrent_runs = concurrent_runs
+        self._slots = slots
 
     async def start(self, call: Call, wish: Wish, request: Request) -> str:
         """Pin the evidence and start a run; return its id. A repeated request gives the first one's."""
@@ -57,6 +67,8 @@ class Starting:
             if known is not None:
                 return known
             profile = await profile_of(connection, call.tenant, wish.profile)
+            # Asked again when the run begins; here, so that who is refused has cost next to nothing.
+            self._check_queue(call.tenant, await runs.queued(connection, call.tenant))
             await holds.add(connection, call.tenant, run_id)
         prepared = await self._preparing.prepare(call, wish, profile, run_id, now)
         reached("planner.snapshot_pinned")
@@ -126,9 +138,17 @@ class Starting:
             await self._transitions.settle(outcome)
 
     async def _has_room(self, connection: Connection, tenant: str) -> bool:
-        """Tell whether a run may begin at once: a slot is free and no other run waits for it."""
+        """Tell whether a run may begin at once: a slot is free and no other run waits for it.
+
+        Raises `QueueFull` where it may not even wait.
+        """
         running, queued = await runs.lock_slots(connection, tenant)
-        return running < self._concurrent_runs and not queued
+        self._check_queue(tenant, queued)
+        return running < self._slots.running and not queued
+
+    def _check_queue(self, tenant: str, queued: int) -> None:
+        if queued >= self._slots.queued:
+            raise QueueFull(tenant=tenant, limit=self._slots.queued)
 
     async def _is_new(self, connection: Connection, tenant: str, run_id: str, request: Request) -> bool:
         """Tell whether this very request was not done before; refuse another request's id."""

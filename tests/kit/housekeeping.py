@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +11,7 @@ from libs.common import clock
 from libs.common.metrics import RunMetrics
 from libs.common.rpc.client import ServiceIdentity, open_channel
 from services.planner.housekeeping import Housekeeping, Keeping
+from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
 from services.planner.transitions import Transitions
 from tests.kit.planner import House
@@ -31,6 +32,27 @@ def housekeeping_of(house: House, ledger: Ledger) -> Housekeeping:
     )
     keeping = Keeping(house.settings.keep_bundles_days, house.settings.retry_days)
     return Housekeeping(house.database, ledger, transitions, keeping)
+
+
+class LedgerThatLooks(Ledger):
+    """Looks, at the moment when evidence is let go of, what others see by then."""
+
+    look: Callable[[], Awaitable[None]]
+
+    async def release(self, call: Call, snapshot_id: str, holder: str) -> None:
+        """Look, then release."""
+        await self.look()
+        await super().release(call, snapshot_id, holder)
+
+
+@contextlib.asynccontextmanager
+async def looking_ledger(house: House) -> AsyncIterator[LedgerThatLooks]:
+    """Give such a ledger with a connection of its own."""
+    channel = open_channel(house.settings.evidence_address, house.settings)
+    try:
+        yield LedgerThatLooks(channel, ServiceIdentity(house.settings.service_token_file))
+    finally:
+        await channel.close(None)
 
 
 @contextlib.asynccontextmanager

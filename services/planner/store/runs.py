@@ -199,6 +199,15 @@ async def lock_slots(connection: Connection, tenant: str) -> tuple[int, int]:
     return row.running, row.queued
 
 
+async def queued(connection: Connection, tenant: str) -> int:
+    """Return how many runs wait for a slot."""
+    result = await connection.execute(
+        text("SELECT count(*) FROM export_runs WHERE tenant = :tenant AND state = 'queued'"),
+        {"tenant": tenant},
+    )
+    return int(result.scalar_one())
+
+
 async def first_queued(connection: Connection, tenant: str, most: int) -> Sequence[str]:
     """Return the runs that wait longest."""
     result = await connection.execute(

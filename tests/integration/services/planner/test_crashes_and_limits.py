@@ -6,6 +6,8 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import grpc
+import pytest
 from sqlalchemy import text
 from stellaops.export.v1 import runs_pb2
 from stellaops.export.v1.selectors_pb2 import RECORD_KIND_VEX
@@ -15,7 +17,7 @@ from libs.common.segments.cut import is_part_start
 from services.planner.sources.call import Call
 from services.planner.sources.ledger import Ledger
 from services.planner.store import holds
-from tests.kit.housekeeping import housekeeping_of
+from tests.kit.housekeeping import housekeeping_of, looking_ledger
 from tests.kit.planner import Datasets, Ground, House, MadeSegment, failing, until
 
 MANY: Datasets = {
@@ -103,6 +105,37 @@ async def test_one_tenant_s_queue_does_not_hold_up_another(land: Ground) -> None
         await until(lambda: asyncio.sleep(0, "sign" in land.workers.work))
         land.workers.obey()
         assert (await beta.watch((await beta.start()).name))[-1].type == "succeeded"
+
+
+async def test_a_run_beyond_the_queue_s_limit_is_refused_and_holds_nothing(land: Ground) -> None:
+    async with land.planner(tenant_concurrent_runs=1, queued_runs=2) as house:
+        land.workers.idle.add("sign")
+        client, other = house.client("acme"), house.client("beta")
+        await client.create_profile()
+        await other.create_profile()
+        first, second, _ = [(await client.start()).name for _ in range(3)]
+        held = len(land.evidence.held)
+        with pytest.raises(grpc.aio.AioRpcError, match="2 runs of tenant `acme` wait already") as refused:
+            await client.start()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert len(land.evidence.held) == held
+        await other.start()
+        await client.cancel(second)
+        await client.start()
+        await client.cancel(first)
+
+
+async def test_a_retry_beyond_the_queue_s_limit_is_refused(land: Ground) -> None:
+    async with land.planner(tenant_concurrent_runs=1, queued_runs=1) as house:
+        land.workers.idle.add("sign")
+        client = house.client("acme")
+        await client.create_profile()
+        first, second = [(await client.start()).name for _ in range(2)]
+        await client.cancel(second)
+        await client.start()
+        with pytest.raises(grpc.aio.AioRpcError, match="1 runs of tenant `acme` wait already"):
+            await client.retry(second)
+        await client.cancel(first)
 
 
 async def test_a_retried_run_waits_for_a_slot_too(land: Ground) -> None:
@@ -219,6 +252,26 @@ async def test_evidence_pinned_for_a_run_that_never_began_is_let_go_of(land: Gro
         await housekeeping.turn()
         assert list(land.evidence.held) == []
         await channel.close(None)
+
+
+async def test_evidence_of_an_abandoned_start_goes_only_once_that_start_is_refused(land: Ground) -> None:
+    async with land.planner(awake=False) as house, looking_ledger(house) as ledger:
+        async with house.database.tenant("acme") as connection:
+            await holds.add(connection, "acme", "run-a")
+            await connection.execute(
+                text("UPDATE snapshot_holds SET opened_at = now() - interval '11 minutes'")
+            )
+        await ledger.open(Call("acme"), [], [], "run-a")
+        could_begin: list[bool] = []
+
+        async def look() -> None:
+            async with asyncio.timeout(5), house.database.tenant("acme") as connection:
+                could_begin.append(await holds.remove(connection, "acme", "run-a"))
+
+        ledger.look = look
+        await housekeeping_of(house, ledger).turn()
+        assert could_begin == [False]
+        assert list(land.evidence.held) == []
 
 
 async def test_a_run_that_began_is_held_by_itself(land: Ground) -> None:

@@ -12,7 +12,8 @@ from stellaops.export.work.v1.work_pb2 import ForgetWork
 
 from libs.common.bus.subjects import DISTRIBUTE, WORK_FORGET
 from libs.common.bus.worker import Delivery, Worker
-from tests.kit.housekeeping import housekeeping
+from services.planner.store import holds, runs
+from tests.kit.housekeeping import housekeeping, housekeeping_of, looking_ledger
 from tests.kit.planner import Ground, House, failing, working
 
 
@@ -133,3 +134,35 @@ async def test_evidence_that_cannot_be_let_go_of_now_is_let_go_of_later(land: Gr
         land.evidence.recover()
         await turns.turn()
         assert not land.evidence.held
+
+
+async def test_evidence_of_a_failed_run_goes_only_once_nobody_can_retry_it(land: Ground) -> None:
+    async with land.planner(retry_days=7) as house, looking_ledger(house) as ledger:
+        land.workers.failing["sign"] = failing("ERR_EXPORT_KEY")
+        run = (await succeeded(house)).rpartition("/")[2]
+        await ended_days_ago(house, 8)
+        retriable: list[bool] = []
+
+        async def look() -> None:
+            async with house.database.tenant("acme") as connection:
+                retriable.append(await runs.holds_snapshot(connection, "acme", run))
+
+        ledger.look = look
+        await housekeeping_of(house, ledger).turn()
+        assert retriable == [False]
+        assert not land.evidence.held
+
+
+async def test_evidence_of_a_run_that_was_given_up_goes_later_where_the_planner_died_before(
+    land: Ground,
+) -> None:
+    async with land.planner(retry_days=7) as house, housekeeping(house) as turns:
+        land.workers.failing["sign"] = failing("ERR_EXPORT_KEY")
+        run = (await succeeded(house)).rpartition("/")[2]
+        async with house.database.tenant("acme") as connection:  # after this commit it dies
+            await runs.let_go_of_snapshot(connection, "acme", run)
+            await holds.add_over(connection, "acme", run)
+        await turns.turn()
+        assert not land.evidence.held
+        async with house.database.system() as connection:
+            assert await holds.abandoned(connection) == []

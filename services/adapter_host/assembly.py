@@ -69,9 +69,9 @@ async def run_assembly(
     *_, manifest = await blobs.put_all(tenant, (*made.texts, made.manifest))
     reached("adapter.texts_stored")
     # A shard may have been made by an earlier run, and what it made may be gone.
-    missing = await blobs.first_missing(tenant, await asyncio.to_thread(_pieces, made.layout))
-    if missing is not None:
-        raise BlobMissing(digest=missing)
+    missing = await blobs.missing(tenant, await asyncio.to_thread(_pieces, made.layout))
+    if missing:
+        raise BlobMissing(digest=min(missing))
     layout = await blobs.put(tenant, made.layout.SerializeToString(deterministic=True))
     reached("adapter.layout_stored")
     size = sum(content.bytes for content in made.listed)
@@ -105,7 +105,7 @@ async def _remembered(blobs: Blobs, tenant: str, name: str) -> Assembled | None:
     if not await blobs.exists(tenant, note.layout.digest):
         return None
     layout = BundleLayout.FromString(await blobs.get(tenant, note.layout.digest))
-    if await blobs.first_missing(tenant, await asyncio.to_thread(_pieces, layout)) is not None:
+    if await blobs.missing(tenant, await asyncio.to_thread(_pieces, layout)):
         return None
     return Assembled(note.manifest, note.layout, note.files, note.bytes)
 

@@ -7,7 +7,8 @@ under the digest of those three, and the same segment costs one note the next ti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -77,19 +78,19 @@ class Derivation:
         self._transform = source.order.transform
         self._codec = source.order.codec
 
-    async def remembered(self, cut: Cut) -> Outcome | None:
-        """Return what became of the segment when it was derived before, if all of it is still there."""
-        name = self._note_name(cut)
-        raw = await self._blobs.note_get(self._tenant, name)
-        if raw is None:
-            return None
-        outcome = _read_note(raw, name)
-        kept = outcome.kept
-        if kept is not None:
-            for frame in (kept.documents, kept.sources):
-                if not await self._blobs.exists(self._tenant, frame.stored_digest):
-                    return None
-        return outcome
+    async def remembered(self, cuts: Sequence[Cut]) -> list[Outcome | None]:
+        """Return what became of each segment when it was derived before, if all of it is still there."""
+        names = [self._note_name(cut) for cut in cuts]
+        notes = await self._blobs.notes_get(self._tenant, names)
+        outcomes = [
+            None if note is None else _read_note(note, name) for name, note in zip(names, notes, strict=True)
+        ]
+        frames = [_frames(outcome) for outcome in outcomes]
+        missing = await self._blobs.missing(self._tenant, [*itertools.chain.from_iterable(frames)])
+        return [
+            outcome if missing.isdisjoint(needed) else None
+            for outcome, needed in zip(outcomes, frames, strict=True)
+        ]
 
     async def derive(self, cut: Cut, batch: Batch, dataset: str) -> Loaded | None:
         """Return what leaves of the segment, while it is being stored."""
@@ -150,6 +151,12 @@ class Derivation:
             "codec": [self._codec.name, self._codec.level, self._codec.library],
         }
         return sha256_digest(encode(inputs))
+
+
+def _frames(outcome: Outcome | None) -> tuple[str, ...]:
+    if outcome is None or outcome.kept is None:
+        return ()
+    return outcome.kept.documents.stored_digest, outcome.kept.sources.stored_digest
 
 
 def _note_of(kept: Kept | None) -> _Note:

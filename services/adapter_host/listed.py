@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Container, Sequence
 from dataclasses import dataclass
 
 from stellaops.export.work.v1.work_pb2 import Part
@@ -12,7 +12,7 @@ from stellaops.export.work.v1.work_pb2 import Part
 from libs.common.points import reached
 from libs.common.segments.cut import is_part_start
 from libs.common.segments.frame import Frame
-from services.adapter_host.ahead import SEGMENTS_AT_ONCE, ask_each, work_ahead
+from services.adapter_host.ahead import SEGMENTS_AT_ONCE, work_ahead
 from services.adapter_host.derive import Derivation, Kept, Loaded, Outcome
 from services.adapter_host.evidence import Codec, Stored
 from services.adapter_host.opening import open_stored
@@ -79,7 +79,7 @@ class ListedRange:
                 yield codecs, part
 
     async def _part(self, segments: Sequence[Stored]) -> tuple[Part, Part] | None:
-        planned = await ask_each(self._plan, segments)
+        planned = await self._plan(segments)
         known = [one.outcome.kept for one in planned if one.outcome is not None]
         kept = [segment for segment in known if segment is not None]
         self._tally.reused += len(kept)
@@ -102,16 +102,27 @@ class ListedRange:
         self._tally.segments += len(part.segments)
         return await part.finish()
 
-    async def _plan(self, stored: Stored) -> _Planned:
-        outcome = await self._derivation.remembered(stored.cut)
-        # Frames of another upstream may hold the same and be others: then this one's are taken over.
-        if outcome is not None and (not self._takes_over or outcome.kept == _as_it_is(stored)):
-            return _Planned(stored, outcome, ())
-        frames = (stored.documents, stored.sources)
-        lacking = [
-            frame for frame in frames if not await self._blobs.exists(self._tenant, frame.stored_digest)
+    async def _plan(self, segments: Sequence[Stored]) -> list[_Planned]:
+        outcomes = await self._derivation.remembered([stored.cut for stored in segments])
+        known = [
+            outcome if outcome is not None and self._may_leave(stored, outcome) else None
+            for stored, outcome in zip(segments, outcomes, strict=True)
         ]
-        return _Planned(stored, None, tuple(lacking))
+        wanted = [
+            frame.stored_digest
+            for stored, outcome in zip(segments, known, strict=True)
+            if outcome is None
+            for frame in (stored.documents, stored.sources)
+        ]
+        missing = await self._blobs.missing(self._tenant, wanted)
+        return [
+            _Planned(stored, outcome, () if outcome is not None else _lacking(stored, missing))
+            for stored, outcome in zip(segments, known, strict=True)
+        ]
+
+    def _may_leave(self, stored: Stored, outcome: Outcome) -> bool:
+        """Tell whether what is remembered is wanted; frames of another upstream may hold the same."""
+        return not self._takes_over or outcome.kept == _as_it_is(stored)
 
     async def _arriving(self, planned: Sequence[_Planned]) -> AsyncGenerator[_Arrived, None]:
         """Yield the segments with the frames that they lack, as these come over one stream."""
@@ -139,6 +150,10 @@ class ListedRange:
     async def _bytes(self, frame: Frame, arrived: _Arrived) -> bytes:
         fetched = arrived.frames.get(frame.stored_digest)
         return await self._blobs.get(self._tenant, frame.stored_digest) if fetched is None else fetched
+
+
+def _lacking(stored: Stored, missing: Container[str]) -> tuple[Frame, ...]:
+    return tuple(frame for frame in (stored.documents, stored.sources) if frame.stored_digest in missing)
 
 
 def _as_it_is(stored: Stored) -> Kept:

@@ -49,7 +49,7 @@ class StreamedRange:
 
     async def _load(self, item: tuple[Cut, Batch]) -> tuple[Cut, Loaded | None]:
         cut, batch = item
-        outcome = await self._derivation.remembered(cut)
+        (outcome,) = await self._derivation.remembered([cut])
         if outcome is None:
             return cut, await self._derivation.derive(cut, batch, self._range.dataset)
         loaded = await self._derivation.load(outcome)

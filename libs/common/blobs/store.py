@@ -131,27 +131,28 @@ class Blobs:
             return True
         return False
 
-    async def first_missing(self, tenant: str, digests: Sequence[str]) -> str | None:
-        """Return one of many blobs that is not there, or None; those that are there count as used now."""
+    async def missing(self, tenant: str, digests: Sequence[str]) -> frozenset[str]:
+        """Return which of many blobs are not there; those that are count as used now."""
         keys = {digest: self._key(tenant, digest) for digest in digests}
-        with answering():
-            if self._root is not None:
-                return await asyncio.to_thread(self._first_missing_file, keys)
-            names = list(keys)
-            for start in range(0, len(names), LOOKS_AT_ONCE):
-                some = names[start : start + LOOKS_AT_ONCE]
-                found = await asyncio.gather(*(self.exists(tenant, digest) for digest in some))
-                if not all(found):
-                    return some[found.index(False)]
-        return None
+        if self._root is not None:
+            with answering():
+                return await asyncio.to_thread(self._missing_files, keys)
+        names = list(keys)
+        lacking: set[str] = set()
+        for start in range(0, len(names), LOOKS_AT_ONCE):
+            some = names[start : start + LOOKS_AT_ONCE]
+            there = await asyncio.gather(*(self.exists(tenant, digest) for digest in some))
+            lacking |= {digest for digest, is_there in zip(some, there, strict=True) if not is_there}
+        return frozenset(lacking)
 
-    def _first_missing_file(self, keys: Mapping[str, str]) -> str | None:
+    def _missing_files(self, keys: Mapping[str, str]) -> frozenset[str]:
+        lacking = set()
         for digest, key in keys.items():
             try:
                 self._use_file(key)
             except FileNotFoundError:
-                return digest
-        return None
+                lacking.add(digest)
+        return frozenset(lacking)
 
     def _use_file(self, key: str) -> None:
         assert self._root is not None  # asked by the caller
@@ -226,23 +227,46 @@ class Blobs:
 
     async def note_get(self, tenant: str, name: str) -> bytes | None:
         """Return a remembered value, or None; one that is damaged counts as none."""
-        key = self._key(tenant, name, NOTES)
+        return (await self.notes_get(tenant, [name]))[0]
+
+    async def notes_get(self, tenant: str, names: Sequence[str]) -> list[bytes | None]:
+        """Return many remembered values, in order."""
+        keys = [self._key(tenant, name, NOTES) for name in names]
+        if self._root is not None:
+            with answering():
+                self._check_place()
+                return await asyncio.to_thread(lambda: [self._read_note_file(key) for key in keys])
+        values: list[bytes | None] = []
+        for start in range(0, len(keys), LOOKS_AT_ONCE):
+            values += await asyncio.gather(*map(self._get_note, keys[start : start + LOOKS_AT_ONCE]))
+        return values
+
+    def _read_note_file(self, key: str) -> bytes | None:
+        assert self._root is not None  # asked by the caller
+        try:
+            with (self._root / key).open("rb") as file:
+                data = file.read()
+                modified = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+        if self._is_old(modified, RENEW_NOTE_AFTER):
+            with contextlib.suppress(FileNotFoundError):  # collected meanwhile
+                os.utime(self._root / key)
+        return _checked(data)
+
+    async def _get_note(self, key: str) -> bytes | None:
         with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):
             result = await obstore.get_async(self.store, key)
             data = bytes(await result.bytes_async())
-            checksum, value = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
-            if hashlib.sha256(value).digest() != checksum:
-                return None
             if self._is_old(result.meta["last_modified"], RENEW_NOTE_AFTER):
-                await self._renew_note(key, data)
-            return value
+                await obstore.put_async(self.store, key, data)
+            return _checked(data)
         return None
 
-    async def _renew_note(self, key: str, data: bytes) -> None:
-        if self._root is not None:
-            os.utime(self._root / key)
-        else:
-            await obstore.put_async(self.store, key, data)
+
+def _checked(data: bytes) -> bytes | None:
+    checksum, value = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+    return value if hashlib.sha256(value).digest() == checksum else None
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -85,6 +85,18 @@ async def test_a_note_is_kept_apart_from_blobs(blobs: Blobs) -> None:
     assert not await blobs.exists("acme", name)
 
 
+@pytest.mark.parametrize("url", ["file://{folder}", "memory:///"])
+async def test_many_blobs_and_notes_are_asked_for_at_once(tmp_path: Path, url: str) -> None:
+    store = Blobs(url.format(folder=tmp_path), "exports")
+    there = [(await store.put("acme", b"%d" % number)).digest for number in range(40)]
+    gone = ["sha256:" + digit * 64 for digit in "0123"]
+    assert await store.missing("acme", [*there, *gone]) == frozenset(gone)
+    for digest in there:
+        await store.note_put("acme", digest, digest.encode())
+    values = [digest.encode() for digest in there]
+    assert await store.notes_get("acme", [*there, *gone]) == [*values, *[None] * 4]
+
+
 @pytest.mark.parametrize("damaged", [b"", b"x" * 20, b"y" * 40])
 async def test_a_damaged_note_counts_as_none_and_can_be_put_again(blobs: Blobs, damaged: bytes) -> None:
     name = "sha256:" + "0" * 64

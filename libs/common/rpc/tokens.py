@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from libs.common.settings import BadSetting
 ALGORITHMS = ["ES256", "RS256", "PS256", "ES384", "EdDSA"]  # public-key algorithms alone, never HMAC or none
 MAX_TOKEN_CHARACTERS = 8192  # a header line's usual limit
 CLOCK_SKEW_SECONDS = 30
+SIGNATURES_REMEMBERED = 256  # services send the same token with each call for hours
 ANY_TENANT = "*"  # in the tokens of the suite's own services alone
 SERVICE_SUBJECT = "service:"  # an issuer gives subjects of this form to services alone
 
@@ -51,6 +53,8 @@ class TokenVerifier:
 
     def __init__(self, jwks: dict[str, Any], issuer: str, audience: str) -> None:
         self._keys = KeySet.import_key_set(jwks)  # type: ignore[arg-type] # plain JSON is what it takes
+        # That a signature holds over a token is a fact for good; whether its claims hold is asked each time.
+        self._signed = functools.lru_cache(SIGNATURES_REMEMBERED)(self._read)
         self._claims = _Claims(
             leeway=CLOCK_SKEW_SECONDS,
             iss={"essential": True, "value": issuer},
@@ -73,11 +77,15 @@ class TokenVerifier:
         if not token or len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthenticated(reason="there is none" if not token else "it is too long")
         try:
-            decoded = jwt.decode(token, self._keys, algorithms=ALGORITHMS)
-            self._claims.validate(decoded.claims)
+            claims = self._signed(token)
+            self._claims.validate(claims)
         except (JoseError, ValueError, KeyError) as error:
             raise Unauthenticated(reason=_why(error)) from error
-        return _caller(decoded.claims, wanted_tenant)
+        return _caller(claims, wanted_tenant)
+
+    def _read(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that the issuer has signed."""
+        return jwt.decode(token, self._keys, algorithms=ALGORITHMS).claims
 
 
 def _why(error: Exception) -> str:

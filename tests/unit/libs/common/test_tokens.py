@@ -9,7 +9,7 @@ import time
 import pytest
 
 from libs.common.errors import TenantDenied, Unauthenticated
-from libs.common.rpc.tokens import TokenIssuer, TokenVerifier
+from libs.common.rpc.tokens import CLOCK_SKEW_SECONDS, TokenIssuer, TokenVerifier
 from tests.kit.times import DAY
 
 NOW = int(time.time())
@@ -79,6 +79,16 @@ def test_only_a_service_may_name_any_tenant() -> None:
 def test_a_token_that_does_not_hold_is_refused_with_the_reason(bad: str, why: str) -> None:
     with pytest.raises(Unauthenticated, match=why):
         VERIFIER.verify(bad, None)
+
+
+def test_a_token_that_held_is_refused_once_it_has_expired() -> None:
+    soon = int(time.time()) + 2
+    bearer = token(["acme"], [], ends=soon - CLOCK_SKEW_SECONDS)
+    assert VERIFIER.verify(bearer, None).tenant == "acme"
+    while time.time() < soon + 1:
+        time.sleep(0.1)
+    with pytest.raises(Unauthenticated, match="expired"):
+        VERIFIER.verify(bearer, None)
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])

@@ -65,6 +65,7 @@ def configure(service: str, level: str) -> None:
     handler.setFormatter(JsonFormatter(service))
     handler.addFilter(Repeats(time.monotonic))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of is raised, and then logged, too
     for chatty in ("nats", "httpx", "httpcore", "alembic", "asyncio", "uvicorn.access", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -8,6 +8,7 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, start_http_server
 
+from libs.common.listening import cannot_listen
 from libs.common.settings import BadSetting
 
 
@@ -36,5 +37,5 @@ def serve_metrics(listen: str, registry: CollectorRegistry = REGISTRY) -> Metric
     try:
         server, thread = start_http_server(int(port), host, registry)
     except (OSError, OverflowError, ValueError) as error:
-        raise BadSetting(name="EXPORT_METRICS_LISTEN", reason=f"`{listen[:80]}` cannot be bound") from error
+        raise BadSetting(name="EXPORT_METRICS_LISTEN", reason=cannot_listen(listen, error)) from error
     return MetricsPage(server, thread)

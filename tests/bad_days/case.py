@@ -30,6 +30,11 @@ class Day:
         token = {"STELLA_TOKEN_FILE": str(self.suite.data / "tokens" / "demo-admin.token")}
         return stella(*arguments, config=self.folder / "config.json", **{**place, **token, **environment})
 
+    @property
+    def points(self) -> Path:
+        """The folder with orders of points at which services are stopped (libs/common/points.py)."""
+        return self.suite.data.with_name("points")
+
     def file(self, name: str, data: bytes) -> Path:
         """Write a file and return it."""
         path = self.folder / name

@@ -13,7 +13,8 @@ from tests.kit.suite import Suite, running_suite
 
 @pytest.fixture(scope="session")
 def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    with running_suite(tmp_path_factory.mktemp("bad-days") / "data") as running:
+    folder = tmp_path_factory.mktemp("bad-days")
+    with running_suite(folder / "data", settings={"points_directory": str(folder / "points")}) as running:
         yield running
 
 

@@ -12,7 +12,8 @@ from tests.bad_days.rest import REQUESTS
 
 _GOES_ON = (
     "Once what was away is back the suite goes on by itself, and a run that failed succeeds by "
-    "`stella export run retry`."
+    "`stella export run retry`. NATS alone needs a new start after its disk was full, which `stella up` "
+    "gives its own."
 )
 _SECTIONS: tuple[tuple[str, str, Sequence[Case[Any]]], ...] = (
     ("Files that cannot be opened", "The import stops, and nothing of it is taken.", archives.CASES),

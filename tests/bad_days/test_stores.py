@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,14 @@ import pytest
 from cli.stella.exit_codes import ExitCode
 from tests.bad_days.case import LEDGER_KEPT, Case, check
 from tests.bad_days.cases.stores import CASES, PROFILE, seed
-from tests.bad_days.stores import World, world
+from tests.bad_days.disks import filled, mounted
+from tests.bad_days.documents import osv
+from tests.bad_days.stores import BUS_BYTES, World, world
+from tests.kit import made_up
+from tests.kit.suite import running_suite, short
 
 pytestmark = pytest.mark.bad_days
+SAID_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +51,26 @@ def test_it_is_said_and_the_suite_goes_on(worn: World, case: Case[World]) -> Non
         retried = worn.stella("export", "run", "retry", failed["name"].rpartition("/")[2], "--wait", "--json")
         assert json.loads(retried.out)["state"] == "STATE_SUCCEEDED"
     assert worn.suite.export(PROFILE)["state"] == "STATE_SUCCEEDED"
+
+
+def test_the_suite_gives_its_own_bus_a_new_start_once_its_full_disk_has_room(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with mounted(data / "nats", BUS_BYTES) as disk, running_suite(data) as suite:
+        suite.stella("evidence", "import", made_up.write(tmp_path / "feed", [("a.json", osv("BUS-1", "1"))]))
+        suite.stella("export", "profile", "create", PROFILE, "--kind", "json:raw")
+        before = [process.pid for process in suite.processes(str(data / "nats" / "nats.json"))]
+        with filled(disk):
+            run = suite.json("export", "run", "start", PROFILE)
+            wait_until_said(data / "up.log", f"the disk of `{data / 'nats'}` is full: runs wait.")
+        suite.stella("export", "run", "watch", short(run))
+        assert [process.pid for process in suite.processes(str(data / "nats" / "nats.json"))] != before
+        said = (data / "up.log").read_text(encoding="utf-8")
+        assert (said.count("is full: runs wait."), said.count("nats ended")) == (1, 1)
+
+
+def wait_until_said(log: Path, text: str) -> None:
+    deadline = time.monotonic() + SAID_SECONDS
+    while text not in log.read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+        time.sleep(0.1)

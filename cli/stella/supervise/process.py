@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 
+from cli.stella.supervise.alarm import Alarm
 from cli.stella.supervise.logs import RotatingLog
 from cli.stella.supervise.program import Program
 from cli.stella.supervise.tie import tied
@@ -18,10 +19,11 @@ _READ_BYTES = 64 * 1024
 class Process:
     """A started process; made in the main thread alone: the kernel ties it to the thread that made it."""
 
-    def __init__(self, program: Program, log: RotatingLog) -> None:
+    def __init__(self, program: Program, log: RotatingLog, alarm: Alarm) -> None:
         self.program = program
         self.exited = asyncio.Event()
         self._log = log
+        self._alarm = alarm
         self._reader, writer = os.pipe()
         os.set_blocking(self._reader, False)
         try:
@@ -63,7 +65,7 @@ class Process:
         except BlockingIOError:
             return
         if data:
-            self._log.write(data)
+            self._take(data)
         else:
             self.close()
 
@@ -75,8 +77,12 @@ class Process:
         asyncio.get_running_loop().remove_reader(self._reader)
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._reader, _READ_BYTES):
-                self._log.write(data)
+                self._take(data)
         os.close(self._reader)
+
+    def _take(self, data: bytes) -> None:
+        self._alarm.hear(data)  # first: where the disk is full the log takes nothing
+        self._log.write(data)
 
     def ask_to_end(self) -> None:
         """Send the signal that makes it end by itself."""

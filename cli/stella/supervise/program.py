@@ -44,3 +44,4 @@ class Program:
     stop_seconds: float = 10.0
     death_signal: int = signal.SIGKILL  # sent by the kernel when the supervisor dies
     user: str | None = None
+    alarm: bytes = b""  # once it writes this it needs a new start, which the suite gives at the right time

@@ -25,6 +25,8 @@ DISTRIBUTOR_HTTP = "distributor-http"
 SETTING_PREFIX = "EXPORT_"
 GATEWAY_STOP_SECONDS = 5.0
 SERVICE_STOP_SECONDS = 12.0
+# A stream that could not be written refuses every message from then on, with room too, until a new start.
+NATS_DISK_FULL = b"no space left on device"
 DATABASE_STOP_SECONDS = 8.0  # with the others well under the half minute that a stop may take
 
 
@@ -249,4 +251,5 @@ def nats_program(layout: Layout, command: Sequence[str]) -> Program:
         port_open(LOOPBACK, layout.ports["nats"]),
         stop_seconds=DATABASE_STOP_SECONDS,
         death_signal=signal.SIGTERM,
+        alarm=NATS_DISK_FULL,
     )

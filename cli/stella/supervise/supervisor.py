@@ -14,6 +14,7 @@ from typing import Self
 from cli.stella.exit_codes import ExitCode
 from cli.stella.failures import Code, CommandFailed
 from cli.stella.show.numbers import duration
+from cli.stella.supervise.alarm import Alarm
 from cli.stella.supervise.faults import told_fault
 from cli.stella.supervise.logs import RotatingLog, tail
 from cli.stella.supervise.process import Process
@@ -69,6 +70,7 @@ class Keeper:
         self._observer = observer
         self._log = RotatingLog(program.log)
         self._begin = program.log.stat().st_size
+        self._alarm = Alarm(program.alarm)
         self._process: Process | None = None
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -112,7 +114,8 @@ class Keeper:
         if self.program.ready_file is not None:
             self.program.ready_file.unlink(missing_ok=True)
         try:
-            self._process = Process(self.program, self._log)
+            self._alarm.reset()
+            self._process = Process(self.program, self._log, self._alarm)
         except OSError as error:
             self._set(State.FAILED, "")
             raise failed_start(self.program, f"cannot be started: {error}", self._begin) from error
@@ -141,6 +144,20 @@ class Keeper:
         """Notice the end of the process, if it has ended."""
         if self._process is not None:
             self._process.poll()
+
+    @property
+    def needs_new_start(self) -> bool:
+        """Whether it has met a fault from which only a new start brings it back."""
+        return self._alarm.has_rung
+
+    async def start_again(self) -> None:
+        """End it, so that it is started again."""
+        process = self._process
+        self._alarm.reset()
+        if process is not None and not process.exited.is_set():
+            process.ask_to_end()
+            if not await _within(process.exited, self.program.stop_seconds):
+                process.kill()
 
     async def stop(self, seconds: float) -> None:
         """Ask it to end, and end it when it does not within `seconds`."""
@@ -212,7 +229,7 @@ class Supervisor:
         log = RotatingLog(program.log)
         begin = program.log.stat().st_size
         try:
-            process = Process(program, log)
+            process = Process(program, log, Alarm(program.alarm))
             self._processes.append(process)
             try:
                 await process.exited.wait()

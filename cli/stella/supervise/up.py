@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ from libs.common.bus.subjects import PERMISSIONS
 # How often tokens are looked at. After a clock's jump beyond their end, or where their files are gone, the
 # services are strangers to each other for so long, which must be shorter than work is tried again.
 RENEWAL_SECONDS = 2.0
+# With less the bus would be full again at once: an export's messages need some hundred KiB.
+BUS_ROOM_BYTES = 1 << 20
 FIRST_TOKEN = f"{FIRST_TENANT}-{FIRST_ROLE}"
 
 
@@ -68,6 +71,7 @@ class Suite:
         self._clock = clock
         self._say = say
         self._is_renewing = True
+        self._is_bus_waiting = False
         self._claims = ports.Claims()
         self._issuer = make_issuer(self.data)
         self._renewal = self._make_renewal()
@@ -165,6 +169,20 @@ class Suite:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), RENEWAL_SECONDS)
             self._renew()
+            await self._mend_bus()
+
+    async def _mend_bus(self) -> None:
+        """Give a bus whose disk was full a new start once there is room; before that it would not help."""
+        if self._bus is None or not self._bus.needs_new_start:
+            return
+        has_room = shutil.disk_usage(self.data.nats).free >= BUS_ROOM_BYTES
+        if not self._is_bus_waiting:
+            self._say(
+                f"warning: the disk of `{self.data.nats}` is full: runs wait. Make room; nothing is lost."
+            )
+        self._is_bus_waiting = not has_room
+        if has_room:
+            await self._bus.start_again()
 
     def _renew(self) -> None:
         try:
@@ -222,7 +240,13 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
 
 
 def check_wishes(wishes: Wishes) -> None:
-    """Refuse URLs that would put a password where everybody can read it."""
+    """Refuse URLs that would put a password where everybody can read it, and a port that all would share."""
+    listen = wishes.settings.get("metrics_listen", "")
+    if listen and not listen.endswith(":0"):
+        raise wrong_usage(
+            f"`{listen}` (--set metrics_listen) is one port, and each process of the suite needs its own.",
+            "Write port 0; the line `serving` of each log names the port that was chosen.",
+        )
     for name, url in (("--database-url", wishes.database_url), ("--nats-url", wishes.nats_url)):
         if "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
             raise wrong_usage(

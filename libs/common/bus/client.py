@@ -81,7 +81,13 @@ class Bus:
                 subject, payload, headers={"Nats-Msg-Id": message_id, **trace.headers(), **(headers or {})}
             )
         except (NatsError, OSError, TimeoutError) as error:
-            raise Unavailable(dependency="the bus", reason=str(error) or type(error).__name__) from error
+            raise Unavailable(dependency="the bus", reason=self._why_not_stored(error)) from error
+
+    def _why_not_stored(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError) and self.client.is_connected:
+            # JetStream does not answer for a message that it could not write, then or later.
+            return "it stores nothing (its log says why; after a full disk it needs room, then a new start)"
+        return str(error) or type(error).__name__
 
     async def tell(self, subject: str, payload: bytes = b"") -> None:
         """Send a message that nobody stores, to whoever listens now."""

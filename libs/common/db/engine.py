@@ -25,6 +25,13 @@ IDLE_SECONDS = 1.0  # a server that ends takes about as long to serve again
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
 DISK_FULL = "53100"  # SQLSTATE disk_full
+# What a server says, by SQLSTATE, when it is no fault of a statement that it does not go on.
+_REASONS = {
+    "57P01": "it is shutting down",
+    "57P02": "it recovers from a crash",
+    "57P03": "it is starting",
+    "53300": "it has no connection left",
+}
 
 _USED = "used"  # when a connection was last given back
 
@@ -139,6 +146,5 @@ def _away(error: DBAPIError) -> Unavailable:
     state = getattr(error.orig, "sqlstate", None)
     if state == DISK_FULL:
         return StorageFault(dependency="the database", reason="its disk is full")
-    return Unavailable(
-        dependency="the database", reason=f"it says {state}" if state else "there is no connection to it"
-    )
+    reason = _REASONS.get(state, f"it says {state}") if state else "there is no connection to it"
+    return Unavailable(dependency="the database", reason=reason)

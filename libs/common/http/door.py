@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from libs.common.http.kernel import STALL_SECONDS
 from libs.common.http.protocol import HEAD_SECONDS, InTime, in_time
 from libs.common.http.spoken import MAX_INCOMPLETE_BYTES
+from libs.common.listening import cannot_listen
 from libs.common.settings import BadSetting
 
 MAX_CONNECTIONS = 2000  # each holds two chunks of 1 MiB at most; more get 503
@@ -134,5 +135,5 @@ def _bind(listen: str) -> socket.socket:
         listener.listen(BACKLOG)
     except (OSError, ValueError, OverflowError) as error:
         listener.close()
-        raise BadSetting(name="EXPORT_HTTP_LISTEN", reason=f"`{listen[:80]}` cannot be bound") from error
+        raise BadSetting(name="EXPORT_HTTP_LISTEN", reason=cannot_listen(listen, error)) from error
     return listener

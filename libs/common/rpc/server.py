@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from libs.common.errors import ExportError
+from libs.common.listening import cannot_listen
 from libs.common.metrics import RpcMetrics
 from libs.common.metrics_page import serve_metrics
 from libs.common.rpc.identity import Guard
@@ -64,9 +65,9 @@ class Server:
         try:
             port = self._listen()
         except RuntimeError as error:
-            raise BadSetting(
-                name="EXPORT_GRPC_LISTEN", reason=f"`{self.settings.grpc_listen}` cannot be bound"
-            ) from error
+            # The library says only that it failed.
+            reason = cannot_listen(self.settings.grpc_listen)
+            raise BadSetting(name="EXPORT_GRPC_LISTEN", reason=reason) from error
         self.address = f"{host}:{port}"
         await self.grpc.start()
         return self.address

@@ -13,6 +13,8 @@ from cli.stella.supervise.data_dir import DataDir
 from libs.common.clock import now
 from libs.common.rpc.tokens import TokenIssuer
 from tests.bad_days.case import LEDGER_KEPT, NOTHING_AT_STAKE, Case, Day
+from tests.bad_days.documents import osv
+from tests.bad_days.halfway import IN_IMPORT, IN_RUN, Halfway, halfway
 from tests.kit.stella import Ended
 
 _STATUS = ("evidence", "status")
@@ -50,6 +52,32 @@ def _lesser(day: Day) -> Ended:
     token = issue(issuer, user_grant("demo", "viewer", "", timedelta(hours=1)), now())
     file = day.file("a.json", b"{}")
     return day.stella("evidence", "import", file, STELLA_TOKEN_FILE="", STELLA_TOKEN=token)
+
+
+def _token_gone(place: Halfway, ask: Callable[[Day, str], Ended]) -> Callable[[Day], Ended]:
+    """Remove the user's token file while the command that has read it is under way."""
+
+    def bring(day: Day) -> Ended:
+        kept = (day.suite.data / "tokens" / "demo-admin.token").read_bytes()
+        token = day.file("own.token", kept)
+        return halfway(day, place, lambda day: ask(day, str(token)), lambda _: token.unlink())
+
+    return bring
+
+
+def _import(day: Day, token: str) -> Ended:
+    file = day.file("gone/a.json", osv("TOKEN-GONE", "1"))
+    return day.stella("evidence", "import", file, STELLA_TOKEN_FILE=token)
+
+
+def _run(day: Day, token: str) -> Ended:
+    for command in (
+        ("evidence", "import", day.file("gone/b.json", osv("TOKEN-RUN", "1")), "--source", "token-run"),
+        ("export", "profile", "create", "token-run", "--kind", "json:raw", "--source", "token-run"),
+    ):
+        made = day.stella(*command)
+        assert made.code == 0, made.err
+    return day.stella("export", "run", "start", "token-run", "--wait", STELLA_TOKEN_FILE=token)
 
 
 def _broken_config(day: Day) -> Ended:
@@ -123,6 +151,24 @@ CASES: tuple[Case[Day], ...] = (
         ExitCode.DENIED,
         NOTHING_AT_STAKE,
         lambda day: day.stella(*_STATUS, STELLA_TOKEN_FILE=str(day.folder / "gone")),
+    ),
+    Case(
+        "a token file that goes in the middle of an import",
+        "the file is removed while `stella evidence import` is under way; it was read at the start",
+        "",
+        "",
+        ExitCode.OK,
+        "the import",
+        _token_gone(IN_IMPORT, _import),
+    ),
+    Case(
+        "a token file that goes in the middle of a run",
+        "the file is removed while `stella export run start --wait` follows the run",
+        "",
+        "",
+        ExitCode.OK,
+        "the run: it is followed to its end",
+        _token_gone(IN_RUN, _run),
     ),
     Case(
         "a broken config file",

@@ -8,11 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cli.stella.exit_codes import ExitCode
-from tests.bad_days.case import Case, Day
+from tests.bad_days.case import NOTHING_AT_STAKE, Case, Day
 from tests.bad_days.cases.files import AS_ANYBODY
 from tests.bad_days.disks import filled, mounted
 from tests.kit.stella import Ended
@@ -25,9 +25,13 @@ _NOBODY = "127.0.0.1:1"  # a port that no server of users has
 def started(data: Path, *options: str, binding: tuple[str, ...] = ()) -> Ended:
     """Start a suite that cannot start, and return how that ended."""
     command = [*binding, sys.executable, "-m", "cli.stella", "up", "--data", str(data), *options]
+    return _ended(command, base_environment(data))
+
+
+def _ended(command: list[str], environment: Mapping[str, str]) -> Ended:
     ended = subprocess.run(
         command,
-        env=base_environment(data),
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -42,6 +46,20 @@ def _taken(day: Day) -> Ended:
         other.bind(("127.0.0.1", 0))
         other.listen(1)
         return started(day.folder / "data", "--http", str(other.getsockname()[1]))
+
+
+def _service(day: Day, **settings: str) -> Ended:
+    """Start a second evidence service, with the settings of the one that runs but for some."""
+    running = day.suite.processes("services.evidence")[0]
+    return _ended([sys.executable, "-m", "services.evidence"], {**running.environ(), **settings})
+
+
+def _metrics_taken(day: Day) -> Ended:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        return _service(day, EXPORT_GRPC_LISTEN="127.0.0.1:0", EXPORT_METRICS_LISTEN=listen)
 
 
 def _second(day: Day) -> Ended:
@@ -99,6 +117,36 @@ QUICK: tuple[Case[Day], ...] = (
         ExitCode.USAGE,
         DATA_KEPT,
         _taken,
+    ),
+    Case(
+        "a gRPC port that is taken",
+        "a service of its own, `python -m services.evidence`, on the port of another",
+        "Setting `EXPORT_GRPC_LISTEN` cannot be used: `127.0.0.1:{port}` cannot be bound: Address already in "
+        "use. (ERR_EXPORT_SETTING)",
+        "Correct the environment variable `EXPORT_GRPC_LISTEN` and start again.",
+        ExitCode.UNEXPECTED,
+        "the service that runs; `stella up` chooses another port by itself",
+        _service,
+    ),
+    Case(
+        "a metrics port that is taken",
+        "the same with `EXPORT_METRICS_LISTEN`",
+        "Setting `EXPORT_METRICS_LISTEN` cannot be used: `127.0.0.1:{port}` cannot be bound: Address already "
+        "in use. (ERR_EXPORT_SETTING)",
+        "Correct the environment variable `EXPORT_METRICS_LISTEN` and start again.",
+        ExitCode.UNEXPECTED,
+        NOTHING_AT_STAKE,
+        _metrics_taken,
+    ),
+    Case(
+        "one metrics port for a whole suite",
+        "`stella up --set metrics_listen=127.0.0.1:9464`",
+        "`127.0.0.1:9464` (--set metrics_listen) is one port, and each process of the suite needs its own. "
+        "(ERR_STELLA_USAGE)",
+        "Write port 0; the line `serving` of each log names the port that was chosen.",
+        ExitCode.USAGE,
+        DATA_KEPT,
+        lambda day: started(day.folder / "data", "--set", "metrics_listen=127.0.0.1:9464"),
     ),
     Case(
         "two suites in one data directory",

@@ -1,15 +1,18 @@
-"""Disk full, disk read-only, store away, database and bus down while the suite runs."""
+"""Disks full, disk read-only, store away, database and bus down while the suite runs."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from cli.stella.exit_codes import ExitCode
 from tests.bad_days.case import LEDGER_KEPT, Case
 from tests.bad_days.disks import filled, mounted, remount
 from tests.bad_days.documents import osv
+from tests.bad_days.halfway import IN_IMPORT, IN_RUN, halfway
 from tests.bad_days.stores import Server, World
 from tests.kit import made_up
 from tests.kit.stella import Ended
@@ -17,6 +20,7 @@ from tests.kit.stella import Ended
 PROFILE = "worn"
 MIB = 1 << 20
 _DOWN_SECONDS = 4.0
+_BAD_LINES = 5000  # about 2 MiB in the database, which has less to spare without a new page
 _ROOM = "Nothing is lost. Make room or mend the disk under the blob store, then try again."
 
 
@@ -90,6 +94,72 @@ def _back_in_between(which: Callable[[World], Server], level: str) -> Callable[[
     return bring
 
 
+def _full_database_import(world: World) -> Ended:
+    """Import what the database must grow for: a document a line that is put aside."""
+    feed = world.file("full/feed.jsonl", osv("FULL-1", "1") + b"\n" + b'{"id":\n' * _BAD_LINES)
+    _begin_log_piece(world)
+    with filled(world.database_disk):
+        return world.stella("evidence", "import", feed, "--source", "full")
+
+
+def _full_database_run(world: World) -> Ended:
+    _begin_log_piece(world)
+    return _full_for_a_while(world, world.database_disk, world.database, "15")
+
+
+def _full_bus_run(world: World) -> Ended:
+    """A stream that could not be written stays so until its server, here not the suite's, starts again."""
+    return _full_for_a_while(world, world.bus_disk, world.bus, "16", restart=True)
+
+
+def _begin_log_piece(world: World) -> None:
+    """Let the database's log begin a new piece: one without room for it ends, which is another case."""
+    world.execute("SELECT pg_switch_wal()")
+    world.execute("CHECKPOINT")
+
+
+def _full_for_a_while(
+    world: World, disk: Path, server: Server, level: str, *, restart: bool = False
+) -> Ended:
+    """Fill a disk in the middle of a run, until its server says so."""
+    full = contextlib.ExitStack()
+    since = len(server.said())
+
+    def make_room(_: World) -> None:
+        try:
+            server.wait_until_said("o space left on device", since)
+        finally:
+            full.close()
+        if restart:
+            server.stop()
+            server.start()
+
+    def fill(_: World) -> None:
+        full.enter_context(filled(disk))
+
+    return halfway(world, IN_RUN, lambda world: _run(world, level), fill, make_room)
+
+
+def _down_in_import(world: World) -> Ended:
+    """Take the database away within the import's transaction; it is back before the import notices."""
+
+    def restart(world: World) -> None:
+        world.database.stop()
+        world.database.start()
+
+    return halfway(world, IN_IMPORT, lambda world: _import(world, 905), restart)
+
+
+def _down_in_run(world: World) -> Ended:
+    """Take the database away within the transaction of a run's stage, for some seconds."""
+
+    def mend(world: World) -> None:
+        time.sleep(_DOWN_SECONDS)
+        world.mend()
+
+    return halfway(world, IN_RUN, lambda world: _run(world, "14"), lambda world: world.database.stop(), mend)
+
+
 def _without_tokens(world: World) -> Ended:
     for path in (world.suite.data / "tokens").glob("service-*.token"):
         path.unlink()
@@ -106,6 +176,8 @@ def _database(world: World) -> Server:
 
 NO_DATABASE = "the database does not answer: there is no connection to it. (ERR_EXPORT_UNAVAILABLE)"
 DATABASE_BACK = "Nothing is lost. Check the database and try again."
+FULL_DATABASE = "the database cannot be used: its disk is full. (ERR_EXPORT_STORAGE)"
+DATABASE_ROOM = "Nothing is lost. Make room or mend the disk under the database, then try again."
 CASES: tuple[Case[World], ...] = (
     Case(
         "a full blob store, import",
@@ -180,6 +252,51 @@ CASES: tuple[Case[World], ...] = (
         ExitCode.TRY_LATER,
         LEDGER_KEPT,
         _while_down(_database, lambda world: world.stella("export", "run", "start", PROFILE)),
+    ),
+    Case(
+        "a database that goes down in the middle of an import",
+        "the database ends before `stella evidence import` commits",
+        "the database does not answer: it is shutting down. (ERR_EXPORT_UNAVAILABLE)",
+        DATABASE_BACK,
+        ExitCode.TRY_LATER,
+        LEDGER_KEPT,
+        _down_in_import,
+    ),
+    Case(
+        "a database that goes down in the middle of a run",
+        "the database ends while `stella export run start --wait` follows the run; it waits",
+        "",
+        "",
+        ExitCode.OK,
+        "the run: it goes on when the database is back",
+        _down_in_run,
+    ),
+    Case(
+        "a full disk of the database, import",
+        "`stella evidence import` without room on the database's disk",
+        FULL_DATABASE,
+        DATABASE_ROOM,
+        ExitCode.TRY_LATER,
+        LEDGER_KEPT,
+        _full_database_import,
+    ),
+    Case(
+        "a full disk of the database, run",
+        "the disk fills up while `stella export run start --wait` follows the run; it waits",
+        "",
+        "",
+        ExitCode.OK,
+        "the run: it goes on when there is room",
+        _full_database_run,
+    ),
+    Case(
+        "a full disk of the bus, run",
+        "the disk of its store fills up while `stella export run start --wait` follows the run; it waits",
+        "",
+        "",
+        ExitCode.OK,
+        "the run: it goes on when there is room and the bus had a new start, which `stella up` gives its own",
+        _full_bus_run,
     ),
     Case(
         "a bus that is down for some seconds",

@@ -119,5 +119,16 @@ def test_a_password_on_the_command_line_is_refused(wishes: Wishes) -> None:
         check_wishes(wishes)
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:9464", "[::]:9464"])
+def test_one_metrics_port_for_all_processes_is_refused(listen: str) -> None:
+    with pytest.raises(CommandFailed, match="each process of the suite needs its own"):
+        check_wishes(Wishes(Path("x"), settings={"metrics_listen": listen}))
+
+
+@pytest.mark.parametrize("listen", ["", "127.0.0.1:0"])
+def test_metrics_on_chosen_ports_are_taken(listen: str) -> None:
+    check_wishes(Wishes(Path("x"), settings={"metrics_listen": listen}))
+
+
 def test_a_url_without_password_is_taken() -> None:
     check_wishes(Wishes(Path("x"), database_url="postgresql://admin@h:5432/db", nats_url="nats://h:4222"))

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Result:
     differing_segments: int = 0
     changed_records: int = 0
     steps: dict[str, dict[str, float]] = field(default_factory=dict)
+    runs: dict[str, float] = field(default_factory=dict)  # seconds from creation to end, as the run says
     peaks: dict[str, int] = field(default_factory=dict)
     machine: str = ""
     revision: str = ""
@@ -125,11 +127,11 @@ def measure(bench: Bench, evidence: list[Path], changed: list[Path]) -> None:
     result = bench.result
     bench.step("import", lambda: bench.stella("evidence", "import", *evidence))
     bench.stella("export", "profile", "create", PROFILE, "--kind", "json:raw")
-    run = bench.step("export", lambda: export(bench))
-    bench.step("export again, unchanged", lambda: export(bench))
+    run = export(bench, "export")
+    export(bench, "export again, unchanged")
     bench.step("download", lambda: bench.stella("export", "download", short(run), "-o", before))
     bench.step("import 0.1% changed", lambda: bench.stella("evidence", "import", *changed))
-    run = bench.step("export 0.1% changed", lambda: export(bench))
+    run = export(bench, "export 0.1% changed")
     bench.stella("export", "download", short(run), "-o", after)
     found = bench.step("delta of segments", lambda: delta(before, after))
     result.segments, result.differing_segments = found.segments, found.differing_segments
@@ -142,9 +144,11 @@ def measure(bench: Bench, evidence: list[Path], changed: list[Path]) -> None:
     result.taken = sum(int(entry["dataset"]["records"]) for entry in status["datasets"])
 
 
-def export(bench: Bench) -> dict[str, Any]:
-    """Run the profile to its end."""
-    run: dict[str, Any] = bench.stella("export", "run", "start", PROFILE, "--wait")
+def export(bench: Bench, name: str) -> dict[str, Any]:
+    """Run the profile to its end, and note beside the step how long the run itself took."""
+    run: dict[str, Any] = bench.step(name, lambda: bench.stella("export", "run", "start", PROFILE, "--wait"))
+    began, ended = (datetime.fromisoformat(run[moment]) for moment in ("createTime", "endTime"))
+    bench.result.runs[name] = (ended - began).total_seconds()
     return run
 
 

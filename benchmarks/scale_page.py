@@ -69,9 +69,10 @@ def page(rows: list[Row]) -> str:
             _sizes(made_up),
             "\n![Seconds by records](scale.svg)\n",
         ]
-        parts += ["### Growth\n", _growth(made_up), "\n### Memory\n", _memory(made_up)]
+        parts += ["### Growth\n", _growth(made_up), "\n### Runs again\n", _reruns(made_up)]
+        parts += ["\n### Memory\n", _memory(made_up)]
     if real:
-        parts += ["\n## Real packs\n", _about(real), _sizes(real), "\n", _memory(real)]
+        parts += ["\n## Real packs\n", _about(real), _sizes(real), "\n", _reruns(real), "\n", _memory(real)]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -133,6 +134,19 @@ def _growth(rows: list[Row]) -> str:
     return _table(head, lines)
 
 
+def _reruns(rows: list[Row]) -> str:
+    """Return how long runs took by their own account, and what that is of the first one's time."""
+    lines = []
+    for name in rows[-1]["runs"]:
+        cells = []
+        for row in rows:
+            seconds, cold = row["runs"][name], row["runs"]["export"]
+            cells.append(f"{seconds:,.2f}" if name == "export" else f"{seconds:,.2f} ({seconds / cold:.1%})")
+        lines.append([name, *cells])
+    head = "seconds from creation to end (of the first run's)"
+    return _table([head, *(f"{row['records']:,} records" for row in rows)], lines)
+
+
 def _memory(rows: list[Row]) -> str:
     names = sorted({name for row in rows for name in row["peaks"]})
     lines = []
@@ -156,6 +170,7 @@ measures real packs.
 
 Time is by the clock; in brackets processor time, of all processes. Memory is the kernel's own peak of each
 process (`VmHWM`), read eight times a second; PostgreSQL's backends share their buffers and count with what is
-theirs alone (`RssAnon`). `delta of segments` compares the two bundles by their segment lists and opens those
+theirs alone (`RssAnon`). Steps are whole commands; what runs take by their own account, without the command's
+start, stands under "Runs again". `delta of segments` compares the two bundles by their segment lists and opens those
 that differ.
 """

@@ -26,6 +26,7 @@ def _row(records: int, seconds: float, peak: int) -> dict[str, Any]:
         "differing_segments": 3,
         "changed_records": 5,
         "steps": {name: {"seconds": seconds, "cpu": seconds / 2} for name in names},
+        "runs": {"export": seconds, "export again, unchanged": seconds / 8},
         "peaks": {"services.evidence": peak},
         "machine": "a machine",
         "revision": "abc",
@@ -46,6 +47,12 @@ def test_twice_the_time_for_twice_the_records_is_linear() -> None:
 
 def test_four_times_the_time_for_twice_the_records_is_not() -> None:
     assert "| import | 1.0000 | 2.00 | 2.00 | no |" in page([_row(100, 5, 1), _row(200, 20, 1)])
+
+
+def test_a_run_again_is_told_as_a_share_of_the_first() -> None:
+    assert "| export again, unchanged | 0.62 (12.5%) | 1.25 (12.5%) |" in page(
+        [_row(100, 5, 1), _row(200, 10, 1)]
+    )
 
 
 def test_a_process_over_the_bound_is_named() -> None:

@@ -323,6 +323,22 @@ class QueueFull(ExportError):
     retryable = True
 
 
+class AreaTaken(ExportError):
+    """Blobs of another installation, whose database alone knows which of them are needed."""
+
+    code = "ERR_EXPORT_AREA_TAKEN"
+    status = "FAILED_PRECONDITION"
+    http = 409
+    sentence = (
+        "Area `{area}` of the blob store belongs to installation {owner}, "
+        "and this is installation {installation}."
+    )
+    cure = (
+        "Give each installation a store or folder of its own: `EXPORT_BLOBS_URL`. "
+        "Only where the other one is gone for good, remove the object `{area}/owner`."
+    )
+
+
 class BlobMissing(ExportError):
     """A blob that should be there is not."""
 

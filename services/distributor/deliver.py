@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blob, Blobs
 from libs.common.clock import Clock
 from libs.common.db.engine import Database
-from libs.common.errors import BlobMissing, ExportError, Internal
+from libs.common.errors import ExportError, Internal
 from libs.common.points import reached
 from services.distributor import targets
 from services.distributor.drivers.base import Bundle, Delivered, Driver
-from services.distributor.layouts import Layouts
-from services.distributor.store import bundles, distributions, roots
+from services.distributor.layouts import Layout, Layouts
+from services.distributor.store import bundles, distributions, installation, roots
 from services.distributor.store.bundles import StoredBundle
 from services.distributor.targets import Fault, Order, Outcome, Target
 
@@ -46,6 +47,7 @@ class Deliveries:
         self._layouts = layouts
         self._drivers = drivers
         self._clock = clock
+        self._is_ours = False  # the area of the store
 
     async def deliver(self, wanted: BundleOrder) -> Outcome | None:
         """Return what the target has now, or None where a later attempt of the run has begun."""
@@ -58,16 +60,13 @@ class Deliveries:
         driver = self._drivers.get(wanted.order.driver)
         if driver is None:
             raise Internal(part="the distributor", reason=f"it has no driver `{wanted.order.driver}`")
-        # It may be remembered and yet be gone: then collection read nothing of it, and kept nothing.
-        if not await self._blobs.exists(wanted.tenant, wanted.layout.digest):
-            raise BlobMissing(digest=wanted.layout.digest)
         bundle = Bundle(
             wanted.tenant,
             wanted.order.run,
             wanted.export_id,
             wanted.manifest,
             wanted.layout.digest,
-            await self._layouts.get(wanted.tenant, wanted.layout.digest),
+            await self._layout(wanted),
         )
         delivered = await driver.deliver(bundle, self._blobs)
         reached("distributor.delivered")
@@ -89,6 +88,18 @@ class Deliveries:
             begun = targets.begin(found, order, self._clock(), wanted.layout.digest)
             await distributions.save(connection, wanted.tenant, begun)
             return begun
+
+    async def _layout(self, wanted: BundleOrder) -> Layout:
+        """Read the layout while nothing is removed: whatever is removed later was read by collection, too."""
+        async with self._database.tenant(wanted.tenant) as connection:
+            await roots.share(connection, wanted.tenant)
+            if not self._is_ours:
+                await Area(self._blobs).claim(await installation.name(connection))
+                self._is_ours = True
+            layout = await self._layouts.get(wanted.tenant, wanted.layout.digest)
+            # It may be remembered and yet be gone: then collection read nothing of it, and kept nothing.
+            await self._blobs.get(wanted.tenant, wanted.layout.digest)
+            return layout
 
     async def _succeed(self, wanted: BundleOrder, begun: Target, delivered: Delivered) -> Outcome | None:
         now = self._clock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
@@ -33,6 +33,20 @@ class AreaAt(Area):
 
     async def now(self) -> datetime:
         return self._moment
+
+
+class AreaInUse(AreaAt):
+    """An area in which something is done whenever uses have been listed."""
+
+    def __init__(self, blobs: Blobs, moment: datetime, then: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(blobs, moment)
+        self._then = then
+
+    async def uses(self, tenant: str, shards: range) -> AsyncGenerator[Sequence[Found], None]:
+        async with aclosing(super().uses(tenant, shards)) as listed:
+            async for some in listed:
+                await self._then()
+                yield some
 
 
 class Died(BaseException):

@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import TypeVar
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import AlreadyExistsError, NotFoundError
 
 from libs.common.blobs.store import BLOBS, NOTES, USES, Blobs, answering
+from libs.common.errors import AreaTaken
 from libs.common.names import TENANT
 
 SHARDS = 256  # folders in which the blobs of a tenant lie, by the first two digits of their digests
 LISTED_AT_ONCE = 1000  # what a bucket gives in one answer
+MAX_OWNER_BYTES = 64  # an installation is a UUID; more of what stands in its place says nothing
 CALLS_AT_ONCE = 32  # a bucket answers that many beside each other; a folder needs no more
 
 Item = TypeVar("Item")
@@ -51,6 +53,21 @@ class Area:
             listed = await obstore.list_with_delimiter_async(self._store, self._blobs.area)
         names = (prefix.rstrip("/").rpartition("/")[2] for prefix in listed["common_prefixes"])
         return sorted(name for name in names if TENANT.fullmatch(name))
+
+    async def claim(self, installation: str) -> None:
+        """Say once for all whose area this is; raise `AreaTaken` where it is another installation's.
+
+        What one database does not name may be named by another one, so nothing may be removed for two.
+        """
+        key = f"{self._blobs.area}/owner"
+        with answering():
+            with contextlib.suppress(AlreadyExistsError, FileExistsError):
+                await obstore.put_async(self._store, key, installation.encode("ascii"), mode="create")
+                return
+            found = await obstore.get_async(self._store, key)
+            owner = bytes(await found.bytes_async())[:MAX_OWNER_BYTES].decode("ascii", "replace")
+        if owner != installation:
+            raise AreaTaken(area=self._blobs.area, owner=owner, installation=installation)
 
     async def now(self) -> datetime:
         """Return the present time of the store's own clock, by which everything in it is dated."""
@@ -101,6 +118,10 @@ class Area:
             return await self.last_use(tenant, digest)
 
         return await ask_all(ask, digests)
+
+    async def modified(self, keys: Sequence[str]) -> list[datetime | None]:
+        """Return when each was written, as the store says now; None where it is not there."""
+        return await ask_all(self._modified, keys)
 
     async def _modified(self, key: str) -> datetime | None:
         with answering(), contextlib.suppress(NotFoundError, FileNotFoundError):

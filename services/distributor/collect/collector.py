@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from libs.common.errors import Unavailable
 from libs.common.points import reached
 from services.distributor.collect.marks import named_by
 from services.distributor.collect.rules import MOST_MARKED, Fate, Marks, fate
-from services.distributor.store import roots
+from services.distributor.store import installation, roots
 from services.distributor.store.roots import Root
 
 # As many as are removed while no delivery may begin: milliseconds in a directory, a second in a bucket.
@@ -29,6 +30,8 @@ BATCH = 200
 # A store that takes longer keeps deliveries waiting: the rest of the batch is left to the next collection.
 BATCH_SECONDS = 10.0
 MOST_DIGESTS = 1000  # told of what went
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,14 @@ class Collector:
         return await self._area.tenants()
 
     async def collect(self, tenant: str, wish: Wish) -> Tally | None:
-        """Collect, or say what would go; None where another process is at it."""
+        """Collect, or say what would go; None where another process is at it.
+
+        Raises `AreaTaken` where the blobs are those of another installation.
+        """
         async with self._database.tenant(tenant) as held:
             if not await roots.try_to_collect(held, tenant):
                 return None
+            await self._area.claim(await installation.name(held))
             collection = _Collection(self._database, self._blobs, self._area, tenant, wish)
             return await collection.run(self._most_marked)
 
@@ -112,6 +119,7 @@ class _Collection:
     async def _turn(self, marks: Marks) -> range:
         """Collect the first of the shards, as many as can be marked at once; return which those were."""
         self._known: set[Root] = set()
+        self._unread: set[Root] = set()
         self._marks = marks
         await self._mark(await self._new_roots())
         shards = marks.shards
@@ -128,11 +136,16 @@ class _Collection:
             return await roots.all_of(connection, self._tenant, self._wish.grace) - self._known
 
     async def _mark(self, found: set[Root]) -> None:
-        named = named_by(self._blobs, self._tenant, found)
-        async with contextlib.aclosing(named) as digests:
-            async for some in digests:
-                self._marks.add(some)
-        self._known |= found
+        """Mark what roots name; of one that cannot be read it is not known: its layout may be put back."""
+        async with contextlib.aclosing(named_by(self._blobs, self._tenant, found)) as named:
+            async for one in named:
+                self._marks.add(one.digests)
+                if one.fault is None:
+                    self._known.add(one.root)
+                elif one.root not in self._unread:
+                    self._unread.add(one.root)
+                    fields = {"tenant": self._tenant, "layout": one.root.layout, "error": str(one.fault)}
+                    _log.warning("layout of a delivery cannot be read", extra={"fields": fields})
 
     async def _uses(self, shards: range) -> Mapping[bytes, datetime]:
         """Return when blobs were used last, of those used within the grace period; forget older uses."""
@@ -141,10 +154,16 @@ class _Collection:
             async for some in listed:
                 used.update({one.digest: one.modified for one in some if one.modified > self._cutoff})
                 if not self._wish.is_trial:
-                    await self._area.remove(
-                        [one.key for one in some if one.digest and self._is_garbage(one, {})]
-                    )
+                    await self._forget_uses([one for one in some if one.digest and self._is_garbage(one, {})])
         return used
+
+    async def _forget_uses(self, old: Sequence[Found]) -> None:
+        """Remove uses that still are old: one that was written again since it was listed keeps its blob."""
+        modified = await self._area.modified([one.key for one in old])
+        looked_at = zip(old, modified, strict=True)
+        await self._area.remove(
+            [one.key for one, moment in looked_at if moment is not None and moment <= self._cutoff]
+        )
 
     async def _sweep(self, some: Sequence[Found], used: Mapping[bytes, datetime]) -> None:
         fates = Counter(fate(one, self._marks, used, self._cutoff) for one in some if one.digest)
@@ -171,8 +190,12 @@ class _Collection:
             await self._mark(await self._new_roots())
             async with self._database.tenant(self._tenant) as connection:
                 await roots.own(connection, self._tenant)
-                if await roots.all_of(connection, self._tenant, self._wish.grace) - self._known:
+                new = await roots.all_of(connection, self._tenant, self._wish.grace) - self._known
+                if new - self._unread:
                     continue
+                # Layouts that could not be read may be back. A delivery reads its own under the same lock,
+                # so what it reads from now on is either marked here, or found by it to be gone.
+                await self._mark(new)
                 self._count(await self._remove_unused(batch))
                 return
 

@@ -9,12 +9,16 @@ import time
 from dataclasses import asdict, replace
 from datetime import timedelta
 
-from libs.common.errors import ExportError, Unavailable
+from libs.common.blobs.store import RENEW_AFTER
+from libs.common.errors import ExportError, InvalidField, Unavailable
 from libs.common.log import unit_of_work
 from libs.common.metrics import CollectionMetrics
 from libs.common.tasks import is_told_to_end
 from services.distributor.collect.collector import Collector, Tally, Wish
 
+# A use is written down when the last one is an hour old. So a shorter grace would pass over uses within it.
+LEAST_GRACE = 2 * RENEW_AFTER
+LEAST_HOURS = LEAST_GRACE // timedelta(hours=1)
 MOST_SECONDS = 20.0  # a caller waits for its answer; what is left is for the next call
 
 _log = logging.getLogger(__name__)
@@ -51,6 +55,9 @@ class Collections:
     async def now(self, tenant: str, grace_seconds: int | None, *, is_trial: bool) -> Tally:
         """Collect one tenant within the time that a call has; an absent grace means the usual one."""
         grace = self._wish.grace if grace_seconds is None else timedelta(seconds=grace_seconds)
+        if timedelta(0) < grace < LEAST_GRACE:
+            reason = f"uses are written down once an hour at most, so it is 0 or at least {LEAST_HOURS} hours"
+            raise InvalidField(field="grace_seconds", reason=reason)
         if self._turn.locked():
             raise Unavailable(dependency="collection", reason="another one is at work")
         wish = replace(self._wish, grace=grace, is_trial=is_trial, most_seconds=MOST_SECONDS)

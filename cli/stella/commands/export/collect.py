@@ -21,7 +21,7 @@ PATH = "/api/export/blobs:collect"
     "--grace",
     type=DURATION,
     metavar="DURATION",
-    help="Leave what was stored or used so lately (90s, 15m, 12h, 30d); else as the installation says.",
+    help="Leave what was stored or used so lately (2h, 30d; 0s is nothing); else as the installation says.",
 )
 @connected
 @shown

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from sqlalchemy import text
 from stellaops.export.v1.distributions_pb2 import CollectBlobsRequest, DownloadRequest
 from stellaops.export.work.v1.work_pb2 import ForgetWork, WorkContext
 
@@ -17,7 +20,7 @@ from libs.common import clock
 from libs.common.blobs.collecting import Area
 from libs.common.blobs.store import Blobs
 from libs.common.bus.worker import Delivery
-from libs.common.errors import BlobMissing, BundleNotReady, BundleRemoved
+from libs.common.errors import AreaTaken, BlobMissing, BundleNotReady, BundleRemoved
 from libs.common.rpc.access import ADMIN
 from services.distributor.__main__ import drivers
 from services.distributor.collect.collector import Collector, Tally, Wish
@@ -28,8 +31,9 @@ from services.distributor.layouts import Layouts
 from services.distributor.store import bundles, roots
 from tests.integration.services.distributor.conftest import WISH, Delivered, Rpc, Stock, deliver, headers
 from tests.kit.bundles import make_bundle
-from tests.kit.collecting import Ahead, AreaAt, Died, DyingArea, age, age_all, needed, there
-from tests.kit.infrastructure import Nats
+from tests.kit.collecting import Ahead, AreaAt, AreaInUse, Died, DyingArea, age, age_all, needed, there
+from tests.kit.infrastructure import Nats, Postgres
+from tests.kit.planner import until
 from tests.kit.stored_bundles import StoredFiles, distribute_work, store_files
 
 LONG = timedelta(days=2)  # twice the grace period
@@ -185,6 +189,56 @@ async def test_a_delivery_whose_layout_is_gone_keeps_nothing_from_being_collecte
         await stock.deliveries.deliver(order_of(distribute_work(stored, run, tenant=whose)))
     await collect(stock, whose, NOW)
     assert await there(stock.blobs, whose) == set()
+
+
+async def test_a_layout_that_is_put_back_while_a_collection_goes_on_keeps_what_it_names(
+    stock: Stock, run: str, tmp_path: Path
+) -> None:
+    whose = tenant()
+    stored = await store_files(stock.blobs, make_bundle(), whose)
+    path = stock.blobs.local_path(whose, stored.layout.digest)
+    assert path is not None
+    away = path.rename(tmp_path / "away")
+    work = order_of(distribute_work(stored, run, tenant=whose))
+    with pytest.raises(BlobMissing):
+        await stock.deliveries.deliver(work)
+    async with stock.database.tenant(whose) as beginning:
+        await roots.share(beginning, whose)
+        collecting = asyncio.create_task(collector(stock).collect(whose, NOW))
+        await until(lambda: waits_for_lock(stock))  # it has read the roots, and is about to remove
+        away.rename(path)
+    assert await collecting is not None
+    assert await there(stock.blobs, whose) == all_of(stored)
+    await deliver(stock, stored, run, tenant=whose)
+
+
+async def waits_for_lock(stock: Stock) -> bool:
+    async with stock.database.tenant("acme") as connection:
+        found = await connection.execute(
+            text(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        )
+        return bool(found.scalar_one())
+
+
+async def test_an_area_of_another_installation_is_neither_collected_nor_delivered_from(
+    stock: Stock, postgres: Postgres, run: str
+) -> None:
+    whose = tenant()
+    stored = await store_files(stock.blobs, make_bundle(), whose)
+    await deliver(stock, stored, run, tenant=whose)
+    other = postgres.new_database()
+    other.migrate("distributor")
+    database = other.open("distributor")
+    with pytest.raises(AreaTaken, match="Area `exports` of the blob store belongs to installation"):
+        await Collector(database, stock.blobs, Area(stock.blobs)).collect(whose, NOW)
+    deliveries = Deliveries(database, stock.blobs, stock.layouts, drivers(), clock.now)
+    with pytest.raises(AreaTaken):
+        await deliveries.deliver(order_of(distribute_work(stored, run, tenant=whose)))
+    await database.close()
+    assert await there(stock.blobs, whose) == all_of(stored)
 
 
 async def test_nothing_goes_while_a_bundle_s_layout_cannot_be_read(stock: Stock, run: str) -> None:
@@ -369,6 +423,24 @@ async def test_in_a_bucket_a_use_is_written_down_and_keeps_the_blob(stock: Stock
         assert not some
 
 
+async def test_in_a_bucket_a_use_that_is_written_again_after_it_was_listed_stays(stock: Stock) -> None:
+    whose, later = tenant(), Ahead()
+    blobs = bucket(later)
+    used = await blobs.put(whose, b"used")
+    later.by = timedelta(hours=3)
+    assert await blobs.exists(whose, used.digest)
+    cutoff = await Area(blobs).now()
+
+    async def use_again() -> None:
+        later.by = timedelta(hours=6)
+        assert await blobs.exists(whose, used.digest)
+
+    area = AreaInUse(blobs, cutoff + WISH.grace, use_again)
+    assert await Collector(stock.database, blobs, area).collect(whose, WISH) is not None
+    assert await there(blobs, whose) == {used.digest}
+    assert [some async for some in Area(blobs).uses(whose, range(256)) if some]
+
+
 async def test_in_a_bucket_a_note_that_is_read_stays() -> None:
     whose, name, later = tenant(), f"sha256:{'a' * 64}", Ahead()
     blobs = bucket(later)
@@ -391,6 +463,19 @@ async def test_a_collection_on_request_says_what_went(stock: Stock, rpc: Rpc) ->
     done = await rpc.CollectBlobs(CollectBlobsRequest(grace_seconds=0), metadata=metadata)
     assert (done.collected, done.collected_bytes) == (1, 6)
     assert await there(stock.blobs, whose) == set()
+
+
+@pytest.mark.parametrize("seconds", [1, 3600, 7199])
+async def test_a_grace_within_which_uses_are_not_written_down_is_refused(
+    stock: Stock, rpc: Rpc, seconds: int
+) -> None:
+    whose = tenant()
+    await stock.blobs.put(whose, b"used a moment ago")
+    metadata = tuple(headers([whose], [ADMIN]).items())
+    with pytest.raises(grpc.aio.AioRpcError, match="it is 0 or at least 2 hours") as refused:
+        await rpc.CollectBlobs(CollectBlobsRequest(grace_seconds=seconds), metadata=metadata)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(await there(stock.blobs, whose)) == 1
 
 
 async def test_a_collection_on_request_waits_for_none_that_is_at_work(stock: Stock, rpc: Rpc) -> None:

@@ -369,7 +369,7 @@ class CollectBlobsRequest(_message.Message):
     """`tenants/{tenant}`; over REST it comes from the token."""
     grace_seconds: _builtins.int
     """Leave what was stored or used within so many seconds; absent means the setting. With 0, runs under way may fail and
-    have to be tried again.
+    have to be tried again. Uses are written down once an hour at most, so anything between is at least 7200.
     """
     validate_only: _builtins.bool
     """Remove nothing, and say what would be removed."""

@@ -1,0 +1,12 @@
+"""Reads the name of this installation, which was drawn when its database was made."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def name(connection: AsyncConnection) -> str:
+    """Return it: a UUID."""
+    found = await connection.execute(text("SELECT id::text FROM installation"))
+    return str(found.scalar_one())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from libs.common.errors import BadArchive
-from services.evidence.importing.limits import BLOCK_BYTES, MAX_BLOCK_LINES
+from services.evidence.importing.limits import BLOCK_BYTES, MAX_BLOCK_LINES, MAX_LOOSE_PIECES
 
 
 class ChunkReader:
@@ -61,23 +62,23 @@ class _Line:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._pieces: list[bytes] = []
+        self._held = io.BytesIO()  # not a list: pieces may be of one byte each
         self._size = 0
         self._hash: hashlib._Hash | None = None
 
     def add(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._hash is None and self._size <= self._limit:
-            self._pieces.append(piece)
+            self._held.write(piece)
             return
         if self._hash is None:
-            self._hash = hashlib.sha256(b"".join(self._pieces))
-            self._pieces.clear()
+            self._hash = hashlib.sha256(self._held.getvalue())
+            self._held = io.BytesIO()
         self._hash.update(piece)
 
     def finish(self) -> bytes | Oversize:
         if self._hash is None:
-            return b"".join(self._pieces)
+            return self._held.getvalue()
         return Oversize(self._size, "sha256:" + self._hash.hexdigest())
 
 
@@ -91,25 +92,33 @@ def whole(chunks: Iterator[bytes], limit: int) -> bytes | Oversize:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines in a row, as they stand in the stream, or one that is too long; `first` counts from 1."""
+    """Whole lines in a row, as they stand in the stream, or one that is too long; `first` counts from 1.
+
+    The lines come in pieces that may be cut anywhere: joining them would copy every byte once more.
+    """
 
     first: int
-    content: bytes | Oversize
+    lines: int
+    content: tuple[bytes, ...] | Oversize
 
 
 def blocks(chunks: Iterator[bytes], limit: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
     r"""Yield the lines, split on `\n`, in blocks of about `size` bytes; a longer line stands alone."""
     lines = _Lines(limit, size)
     for chunk in chunks:
-        for piece in _pieces(chunk, limit):
-            yield from lines.add(piece)
+        for piece, ends in _pieces(chunk, limit):
+            yield from lines.add(piece, ends)
     yield from lines.finish()
 
 
-def _pieces(chunk: bytes, limit: int) -> Iterator[bytes]:
-    """Cut a chunk anywhere, so that no piece is longer than a line may be or holds too many lines."""
-    if len(chunk) <= limit and chunk.count(b"\n") <= MAX_BLOCK_LINES:
-        yield chunk
+def _pieces(chunk: bytes, limit: int) -> Iterator[tuple[bytes, int]]:
+    """Cut a chunk anywhere, so that no piece is longer than a line may be or holds too many line ends.
+
+    Each comes with their number, which nobody counts again.
+    """
+    ends = chunk.count(b"\n")
+    if len(chunk) <= limit and ends <= MAX_BLOCK_LINES:
+        yield chunk, ends
         return
     middle = len(chunk) // 2
     yield from _pieces(chunk[:middle], limit)
@@ -124,21 +133,23 @@ class _Lines:
         self._size = size
         self._first = 1
         self._whole: list[bytes] = []
+        self._loose: list[bytes] = []
         self._whole_bytes = 0
         self._whole_lines = 0
         self._rest: _Line | None = None
 
-    def add(self, piece: bytes) -> Iterator[Block]:
-        """Take the next bytes."""
+    def add(self, piece: bytes, ends: int) -> Iterator[Block]:
+        """Take the next bytes, in which so many lines end."""
         start = 0
-        if self._rest is not None and (end := piece.find(b"\n")) >= 0:
-            self._rest.add(piece[:end])
+        if self._rest is not None and ends:
+            start = piece.find(b"\n") + 1
+            self._rest.add(piece[: start - 1])
             yield from self._end_line(self._rest.finish())
             self._rest = None
-            start = end + 1
-        end = piece.rfind(b"\n", start) + 1
-        if end > start:
-            self._hold(piece[start:end])
+            ends -= 1
+        if ends:
+            end = piece.rfind(b"\n") + 1
+            self._hold(piece[start:end], ends)
             start = end
         if self._whole_bytes >= self._size or self._whole_lines >= MAX_BLOCK_LINES:
             yield from self._flush()
@@ -154,19 +165,22 @@ class _Lines:
 
     def _end_line(self, line: bytes | Oversize) -> Iterator[Block]:
         if isinstance(line, bytes) and len(line) < self._size:
-            self._hold(line + b"\n")
+            self._hold(line + b"\n", 1)
             return
         yield from self._flush()
-        yield Block(self._first, line)
+        yield Block(self._first, 1, (line,) if isinstance(line, bytes) else line)
         self._first += 1
 
-    def _hold(self, lines: bytes) -> None:
-        self._whole.append(lines)
+    def _hold(self, lines: bytes, count: int) -> None:
+        self._loose.append(lines)
         self._whole_bytes += len(lines)
-        self._whole_lines += lines.count(b"\n")
+        self._whole_lines += count
+        if len(self._loose) == MAX_LOOSE_PIECES:
+            self._whole.append(b"".join(self._loose))
+            self._loose = []
 
     def _flush(self) -> Iterator[Block]:
-        if self._whole:
-            yield Block(self._first, b"".join(self._whole))
+        if self._whole_bytes:
+            yield Block(self._first, self._whole_lines, (*self._whole, *self._loose))
         self._first += self._whole_lines
-        self._whole, self._whole_bytes, self._whole_lines = [], 0, 0
+        self._whole, self._loose, self._whole_bytes, self._whole_lines = [], [], 0, 0

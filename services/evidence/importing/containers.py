@@ -94,7 +94,7 @@ class Opener:
             if isinstance(block.content, Oversize):
                 yield _oversize(place, source, block.first, block.content)
             else:
-                yield Lines(place.location, place.path, source, block.first, block.content)
+                yield Lines(place.location, place.path, source, block.first, block.lines, block.content)
 
     def _source_of(self, place: _Place, shape: str) -> str:
         """Return the source of what a file holds: a document in an archive belongs to the archive."""

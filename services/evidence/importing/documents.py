@@ -28,20 +28,39 @@ class Document:
     line: int
     raw: bytes
 
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.raw)
+
+    @property
+    def count(self) -> int:
+        """How many documents it is."""
+        return 1
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Whole lines of one file in a row, each a document; `first` is the number of the first."""
+    """Whole lines of one file in a row, each a document; `first` is the number of the first.
+
+    `pieces` are the bytes of all `count` lines, cut anywhere.
+    """
 
     location: str
     path: str
     source: str
     first: int
-    raw: bytes
+    count: int
+    pieces: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """Their bytes."""
+        return sum(map(len, self.pieces))
 
     def documents(self) -> Iterator[Document]:
         r"""Yield the lines, split on the byte `\n` alone; blank ones are no documents."""
-        for number, line in enumerate(self.raw.split(b"\n"), start=self.first):
+        for number, line in enumerate(b"".join(self.pieces).split(b"\n"), start=self.first):
             if line and not line.isspace():
                 yield Document(self.location, self.path, self.source, number, line)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from libs.common.errors import TooLarge
 from services.evidence.importing import naming
 from services.evidence.importing.containers import Opened, Opener
-from services.evidence.importing.documents import Document, ImportedRecord, Lines
+from services.evidence.importing.documents import Document, ImportedRecord
 from services.evidence.importing.duplicates import settle
+from services.evidence.importing.framing import Message, length_of
 from services.evidence.importing.incoming import FileBegins, files
 from services.evidence.importing.interpret import Reading
 from services.evidence.importing.limits import (
@@ -25,7 +26,7 @@ from services.evidence.importing.limits import (
     Budget,
 )
 from services.evidence.importing.sort import Sorter
-from services.evidence.importing.work import Answer, Item, answer_of, batch_bytes
+from services.evidence.importing.work import Answer, Item, answer_of, batch_message
 from services.evidence.values import DatasetName, Refused, file_of
 
 CHECK_SECONDS = 1.0  # a stopped import, whose process may be stopped too, ends within this time
@@ -35,7 +36,7 @@ CHECK_SECONDS = 1.0  # a stopped import, whose process may be stopped too, ends 
 class Readers:
     """Who reads batches: `read` hands one over, `count` read at the same time."""
 
-    read: Callable[[bytes], Future[bytes]]
+    read: Callable[[Message], Future[bytes]]
     count: int
 
 
@@ -85,7 +86,7 @@ class Gathering:
         """Read every file; `check` is called often and may raise to stop."""
         try:
             for items in _batches(self._opened(parts), check):
-                self._hand_over(batch_bytes(self._reading, items), check)
+                self._hand_over(batch_message(self._reading, items), check)
             while self._in_hand:
                 self._take_back(check)
         finally:
@@ -99,15 +100,15 @@ class Gathering:
             self._account.files.add(file_of(naming.tidy(file.name)))
             yield from opener.open(file)
 
-    def _hand_over(self, batch: bytes, check: Callable[[], None]) -> None:
+    def _hand_over(self, batch: Message, check: Callable[[], None]) -> None:
         """Give a batch away once there is room: what waits is bounded by number and by bytes."""
-        most = self._readers.count + 1
+        most, length = self._readers.count + 1, length_of(batch)
         while self._in_hand and (
             len(self._in_hand) >= most
-            or sum(size for size, _ in self._in_hand) + len(batch) > most * 2 * BATCH_BYTES
+            or sum(size for size, _ in self._in_hand) + length > most * 2 * BATCH_BYTES
         ):
             self._take_back(check)
-        self._in_hand.append((len(batch), self._readers.read(batch)))
+        self._in_hand.append((length, self._readers.read(batch)))
 
     def _take_back(self, check: Callable[[], None]) -> None:
         """Take the oldest answer, so that the account is that of the order in which documents came."""
@@ -133,8 +134,7 @@ def _batches(opened: Iterable[Opened], check: Callable[[], None]) -> Iterator[li
     size = documents = 0
     for each in opened:
         check()
-        length = 0 if isinstance(each, Refused) else len(each.raw)
-        count = each.raw.count(b"\n") if isinstance(each, Lines) else 1
+        length, count = (0, 1) if isinstance(each, Refused) else (each.size, each.count)
         if items and (size + length > BATCH_BYTES or documents + count > MAX_BATCH_DOCUMENTS):
             yield items
             items, size, documents = [], 0, 0

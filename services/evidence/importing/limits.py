@@ -8,6 +8,9 @@ MIB = 1 << 20
 
 BLOCK_BYTES = 1 * MIB  # lines that are handed on together: large enough that handing on costs nothing
 MAX_BLOCK_LINES = 8192  # and so many lines at most, about: tiny ones cost more as objects than as bytes
+MAX_LOOSE_PIECES = (
+    512  # of those lines: real streams come in far fewer, smaller ones cost more than their bytes
+)
 BATCH_BYTES = 4 * MIB  # what one process reads at a time; a larger document travels alone
 MAX_BATCH_DOCUMENTS = 2 * MAX_BLOCK_LINES  # the same for documents
 RUN_BYTES = 16 * MIB  # records that one process holds before it sorts and packs them

@@ -23,7 +23,7 @@ def main() -> int:
 
 def _serve(incoming: IO[bytes], outgoing: IO[bytes]) -> int:
     while (batch := receive(incoming)) is not None:
-        send(outgoing, perform(batch))
+        send(outgoing, [(perform(batch),)])
     return 0
 
 

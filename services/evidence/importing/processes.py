@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import LifoQueue
 
 from libs.common.errors import Unavailable
-from services.evidence.importing.framing import receive, send
+from services.evidence.importing.framing import Message, receive, send
 
 MODULE = "services.evidence.importing.process"
 END_SECONDS = 10.0  # far longer than a process needs to see that its input has ended
@@ -29,15 +29,20 @@ class _Process:
         command = [sys.executable, "-m", MODULE]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - own module
 
-    def ask(self, batch: bytes) -> bytes | None:
+    def is_running(self) -> bool:
+        """Say whether it is there, not whether it does anything."""
+        return self._child.poll() is None
+
+    def ask(self, batch: Message) -> bytes | None:
         """Return the answer, or None where the process died over it."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         try:
             send(self._child.stdin, batch)
-            return receive(self._child.stdout)
+            answer = receive(self._child.stdout)
         except BrokenPipeError:
             return None
+        return None if answer is None else answer[0][0]
 
     def end(self) -> int:
         """End it, whatever it does, and return how it ended."""
@@ -68,13 +73,16 @@ class Processes:
         for _ in range(count):
             self._idle.put(_Process())
 
-    def read(self, batch: bytes) -> Future[bytes]:
+    def read(self, batch: Message) -> Future[bytes]:
         """Hand a batch over; what comes back is the answer, or why there is none."""
         return self._threads.submit(self._ask, batch)
 
-    def _ask(self, batch: bytes) -> bytes:
+    def _ask(self, batch: Message) -> bytes:
         process, kept = self._idle.get(), None
         try:
+            if process is not None and not process.is_running():  # it died while it had nothing to do
+                process.end()
+                process = None
             process = process or _started()
             answer = process.ask(batch)
             if answer is not None:

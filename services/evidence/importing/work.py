@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from services.evidence.importing.documents import Document, ImportedRecord, Lines
+from services.evidence.importing.framing import Message
 from services.evidence.importing.interpret import Reading, interpret
 from services.evidence.importing.limits import MAX_KEPT_REFUSALS, RUN_BYTES
 from services.evidence.importing.runs import Place, held_bytes, pack
@@ -56,9 +57,14 @@ _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 _decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
-def batch_bytes(reading: Reading, items: list[Item]) -> bytes:
-    """Return a batch as it travels to a process."""
-    return _encode(Batch(reading, items))
+def batch_message(reading: Reading, items: list[Item]) -> Message:
+    """Return a batch as it travels to a process: lines follow it in parts of their own, as they are."""
+    parts = [item.lines.pieces for item in items if item.lines is not None]
+    return [(_encode(Batch(reading, [_without_bytes(item) for item in items])),), *parts]
+
+
+def _without_bytes(item: Item) -> Item:
+    return item if item.lines is None else Item(lines=replace(item.lines, pieces=()))
 
 
 def answer_of(answer: bytes) -> Answer:
@@ -66,14 +72,14 @@ def answer_of(answer: bytes) -> Answer:
     return _decode_answer(answer)
 
 
-def perform(batch: bytes) -> bytes:
+def perform(batch: Message) -> bytes:
     """Read a batch and return the answer."""
-    given = _decode_batch(batch)
+    (head,), *parts = batch
     records, refusals = Counter[str](), Counter[str]()
     answer = Answer(records, refusals)
     held: list[ImportedRecord] = []
     size = 0
-    for entry in _entries(given):
+    for entry in _entries(_decode_batch(head), iter(parts)):
         if isinstance(entry, Refused):
             refusals[entry.reason] += 1
             if len(answer.refused) < MAX_KEPT_REFUSALS:
@@ -90,14 +96,15 @@ def perform(batch: bytes) -> bytes:
     return _encode(answer)
 
 
-def _entries(batch: Batch) -> Iterator[ImportedRecord | Refused]:
+def _entries(batch: Batch, parts: Iterator[tuple[bytes, ...]]) -> Iterator[ImportedRecord | Refused]:
     for item in batch.items:
         if item.refused is not None:
             yield item.refused
         if item.document is not None:
             yield from interpret(item.document, batch.reading)
-        for document in item.lines.documents() if item.lines is not None else ():
-            yield from interpret(document, batch.reading)
+        if item.lines is not None:
+            for document in replace(item.lines, pieces=next(parts)).documents():
+                yield from interpret(document, batch.reading)
 
 
 def _run(records: list[ImportedRecord]) -> SortedRun:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import fcntl
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,12 +19,12 @@ import pytest
 from libs.common.errors import Unavailable
 from services.evidence.importing.gather import Readers
 from services.evidence.importing.processes import MODULE, Processes, ProcessFailed
-from services.evidence.importing.work import Item, answer_of, batch_bytes
+from services.evidence.importing.work import Item, answer_of, batch_message
 from services.evidence.ledger.importer import Importer
 from tests.kit import evidence
 from tests.kit.ledger import TENANT, TestLedger
 
-EMPTY = batch_bytes(evidence.READING, [Item()])
+EMPTY = batch_message(evidence.READING, [Item()])
 WAIT_SECONDS = 60.0
 
 
@@ -34,6 +39,16 @@ def processes(count: int) -> Iterator[Processes]:
 
 def children(process: psutil.Process) -> list[psutil.Process]:
     return [child for child in process.children() if MODULE in child.cmdline()]
+
+
+def given_work(child: psutil.Process) -> None:
+    """Wait until a stopped process has something to read."""
+    end = time.monotonic() + WAIT_SECONDS
+    with Path(f"/proc/{child.pid}/fd/0").open("rb", buffering=0) as pipe:
+        waiting = bytearray(4)
+        while not any(waiting):
+            assert time.monotonic() < end
+            fcntl.ioctl(pipe, termios.FIONREAD, waiting)
 
 
 def feed() -> dict[str, bytes]:
@@ -67,27 +82,41 @@ async def test_a_process_that_is_killed_fails_its_import_alone(ledger: TestLedge
         readers = Readers(running.read, running.count)
         ledger.importer = Importer(ledger.transactions, ledger.pools, readers, ledger.clock, 2)
         (child,) = children(psutil.Process())
+        child.suspend()
+        taking = asyncio.create_task(ledger.take(feed()))
+        await asyncio.to_thread(given_work, child)
         child.kill()
         with pytest.raises(Unavailable, match="signal 9"):
-            await ledger.take(feed())
+            await taking
         assert (await ledger.reader.status(TENANT)).sequence == 0
         assert (await ledger.take(feed())).sequence == 1
+
+
+def test_a_process_that_was_killed_while_it_had_nothing_to_do_is_replaced_before_it_is_asked() -> None:
+    with processes(2) as running:
+        killed = children(psutil.Process())
+        for child in killed:
+            child.kill()
+        psutil.wait_procs(killed, WAIT_SECONDS)
+        answers = [running.read(EMPTY) for _ in killed]
+        assert [answer_of(answer.result(WAIT_SECONDS)).runs for answer in answers] == [[], []]
+        assert not {child.pid for child in killed} & {child.pid for child in children(psutil.Process())}
 
 
 def test_a_process_that_fails_is_told_apart_from_one_that_is_killed() -> None:
     with processes(1) as running:
         with pytest.raises(ProcessFailed, match="exit code 1"):
-            running.read(b"no batch").result(WAIT_SECONDS)
+            running.read([(b"no batch",)]).result(WAIT_SECONDS)
         assert answer_of(running.read(EMPTY).result(WAIT_SECONDS)).runs == []
 
 
 def test_processes_end_with_the_service_that_is_killed() -> None:
     program = (
         f"import sys, time; from {Processes.__module__} import Processes; "
-        "Processes(2).read(bytes.fromhex(sys.argv[1])).result(); print(flush=True); "
+        "Processes(2).read([(bytes.fromhex(sys.argv[1]),)]).result(); print(flush=True); "
         f"time.sleep({WAIT_SECONDS})"
     )
-    command = [sys.executable, "-c", program, EMPTY.hex()]
+    command = [sys.executable, "-c", program, EMPTY[0][0].hex()]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as service:
         assert service.stdout is not None
         assert service.stdout.readline() == b"\n"

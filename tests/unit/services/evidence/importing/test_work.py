@@ -7,17 +7,17 @@ from pathlib import Path
 from services.evidence.importing.documents import Document, Lines
 from services.evidence.importing.limits import MAX_KEPT_REFUSALS
 from services.evidence.importing.sort import Sorter
-from services.evidence.importing.work import Answer, Item, answer_of, batch_bytes, perform
+from services.evidence.importing.work import Answer, Item, answer_of, batch_message, perform
 from services.evidence.values import Refused
 from tests.kit import evidence
 
 
 def answered(*items: Item) -> Answer:
-    return answer_of(perform(batch_bytes(evidence.READING, list(items))))
+    return answer_of(perform(batch_message(evidence.READING, list(items))))
 
 
 def lines(raw: bytes, first: int = 1) -> Item:
-    return Item(lines=Lines("f.jsonl", "f.jsonl", "f", first, raw))
+    return Item(lines=Lines("f.jsonl", "f.jsonl", "f", first, raw.count(b"\n"), (raw[:5], raw[5:])))
 
 
 def keys(answer: Answer, folder: Path) -> list[bytes]:

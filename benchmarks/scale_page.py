@@ -170,7 +170,7 @@ measures real packs.
 
 Time is by the clock; in brackets processor time, of all processes. Memory is the kernel's own peak of each
 process (`VmHWM`), read eight times a second; PostgreSQL's backends share their buffers and count with what is
-theirs alone (`RssAnon`). Steps are whole commands; what runs take by their own account, without the command's
-start, stands under "Runs again". `delta of segments` compares the two bundles by their segment lists and opens those
-that differ.
+theirs alone (`RssAnon`). Steps are whole commands; what runs take by their own account, without the
+command's start, stands under "Runs again". `delta of segments` compares the two bundles by their segment
+lists and opens those that differ.
 """

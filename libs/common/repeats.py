@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ class Repeats(logging.Filter):
         """Take a clock that never goes back, in seconds."""
         super().__init__()
         self._clock = clock
+        self._lock = threading.Lock()  # handlers filter before they lock, and threads log as well
         self._said: OrderedDict[tuple[object, ...], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -32,15 +34,21 @@ class Repeats(logging.Filter):
             return True
         told = tuple((name, str(value)) for name, value in sorted(fields.items()))
         what = (record.name, record.levelno, record.getMessage(), told)
+        with self._lock:
+            unsaid = self._say(what)
+        if unsaid:
+            record.fields = {**fields, _UNSAID: unsaid}
+        return unsaid is not None
+
+    def _say(self, what: tuple[object, ...]) -> int | None:
+        """Return how many like it were not written, or None where this one is not written either."""
         now = self._clock()
         said, unsaid = self._said.get(what, (now - QUIET_SECONDS, 0))
         if now - said < QUIET_SECONDS:
             self._said[what] = (said, unsaid + 1)
-            return False
+            return None
         self._said[what] = (now, 0)
         self._said.move_to_end(what)
         if len(self._said) > MAX_KNOWN:
             self._said.popitem(last=False)
-        if unsaid:
-            record.fields = {**fields, _UNSAID: unsaid}
-        return True
+        return unsaid

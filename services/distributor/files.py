@@ -14,7 +14,7 @@ from libs.common.clock import Clock
 from libs.common.digests import digest_hex, parse_digest
 from libs.common.errors import BundleChanged, RangeNotSatisfiable, TooManyRanges
 from libs.common.http.answers import Refusal, Refused
-from libs.common.http.identity import caller_of
+from libs.common.http.identity import caller_of, knows
 from libs.common.http.kernel import takes_transfers
 from libs.common.http.router import Call, Handler, Route, Router
 from libs.common.http.stream import Headers, Pieces, Stream
@@ -62,7 +62,10 @@ def application(downloads: Downloads, verifier: TokenVerifier, clock: Clock) -> 
             downloads.metrics.sent(DRIVER, size)
 
     return Router(
-        [_route(name, find, downloads, verifier) for name, find in served], clock, answered=answered
+        [_route(name, find, downloads, verifier) for name, find in served],
+        clock,
+        answered=answered,
+        is_known=knows(verifier),
     )
 
 

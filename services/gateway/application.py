@@ -7,6 +7,7 @@ import asyncio
 import httpx
 
 from libs.common.clock import Clock
+from libs.common.http.identity import knows
 from libs.common.http.router import Route, Router
 from libs.common.rpc.tokens import TokenVerifier
 from services.gateway.binding import bindings
@@ -38,4 +39,4 @@ def application(
         Imports(verifier, upstreams, clock).route(),
         *routes(found, verifier, upstreams),
     ]
-    return Router(every, clock)
+    return Router(every, clock, is_known=knows(verifier))

@@ -77,8 +77,13 @@ class Router:
         clock: Clock,
         registry: CollectorRegistry = REGISTRY,
         answered: Callable[[int, int], None] | None = None,
+        is_known: Callable[[Request], bool] | None = None,
     ) -> None:
-        """Take the routes in order; `answered` is told status and bytes of each answer."""
+        """Take the routes in order; `answered` is told status and bytes of each answer.
+
+        `is_known` says who may choose the trace that a request belongs to: nobody where it is not given.
+        """
+        self._is_known = is_known
         self._answered = answered
         self._routes = tuple(routes)
         self._clock = clock
@@ -93,7 +98,7 @@ class Router:
         route, answer = self._answering(request, receive, sending)
         label = _NO_ROUTE if route is None else route.label
         method = request.method if request.method in METHODS else "other"
-        parent = request.headers.get(trace.TRACE_HEADER, "")
+        parent = self._trace_of(request)
         with trace.span(f"{method} {label}", SpanKind.SERVER, parent=parent) as made:
             if route is not None and route.quiet:
                 await answer({})
@@ -109,6 +114,11 @@ class Router:
                         self._answered(sending.status, sending.size)
                 if sending.status >= _SERVER_ERROR or not sending.complete:
                     line["outcome"] = "error"
+
+    def _trace_of(self, request: Request) -> str:
+        """Return the traceparent of a known caller: others could mix their requests into anybody's trace."""
+        header = request.headers.get(trace.TRACE_HEADER, "")
+        return header if header and self._is_known is not None and self._is_known(request) else ""
 
     def _answering(
         self, request: Request, receive: Receive, sending: _Sending

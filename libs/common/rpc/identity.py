@@ -22,6 +22,7 @@ from libs.common.errors import (
     Internal,
     InvalidField,
     PermissionDenied,
+    Unauthenticated,
     Unimplemented,
 )
 from libs.common.log import note, unit_of_work
@@ -113,12 +114,18 @@ class _Call:
         self._metadata = metadata
         self._verifier = verifier
         self._metrics = metrics
+        self._caller: Caller | Exception = Unauthenticated(reason="nobody has looked at it yet")
 
     @contextlib.contextmanager
     def unit(self) -> Iterator[None]:
-        """Let what happens within be this call's work: a span, a line, a count; raise only what may leave."""
+        """Let what happens within be this call's work: a span, a line, a count; raise only what may leave.
+
+        The trace is the caller's where the token holds: others could mix their calls into anybody's trace.
+        """
         start, code = time.perf_counter(), CANCELLED
-        name, parent = self.method.lstrip("/"), str(self._metadata.get(trace.TRACE_HEADER, ""))
+        name, self._caller = self.method.lstrip("/"), self._identify()
+        is_known = isinstance(self._caller, Caller)
+        parent = str(self._metadata.get(trace.TRACE_HEADER, "")) if is_known else ""
         with trace.span(name, SpanKind.SERVER, parent=parent), unit_of_work(_log, "call", method=name):
             try:
                 yield
@@ -133,16 +140,25 @@ class _Call:
 
     def admit(self) -> None:
         """Set the caller of this call, or raise."""
-        scheme, _, token = str(self._metadata.get(AUTHORIZATION, "")).partition(" ")
-        caller = self._verifier.verify(
-            token if scheme.lower() == "bearer" else "", self._metadata.get(TENANT_HEADER)
-        )
+        caller = self._caller
+        if not isinstance(caller, Caller):
+            raise caller
         note(tenant=caller.tenant)
         scope = REQUIRED.get(self.method)
         if scope is None:
             raise PermissionDenied(scope=f"(none allows {self.method})")
         caller.require(scope)
         _caller.set(caller)
+
+    def _identify(self) -> Caller | Exception:
+        """Return who calls, or why that is not known; the latter is raised within the call's own unit."""
+        scheme, _, token = str(self._metadata.get(AUTHORIZATION, "")).partition(" ")
+        try:
+            return self._verifier.verify(
+                token if scheme.lower() == "bearer" else "", self._metadata.get(TENANT_HEADER)
+            )
+        except Exception as error:  # noqa: BLE001 - `admit` raises it, where it is logged and answered
+            return error
 
     def _explain(self, error: Exception) -> ExportError:
         if isinstance(error, ExportError):

@@ -102,6 +102,14 @@ async def test_a_call_belongs_to_the_callers_trace(door: Gateway) -> None:
     assert door.services.asked[0].trace == TRACE
 
 
+@pytest.mark.parametrize("token", ["", "Bearer forged"])
+async def test_who_is_not_known_does_not_choose_a_trace(door: Gateway, token: str) -> None:
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "authorization": token}
+    answer = await door.client.get("/api/export/runs", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["traceId"] != TRACE
+
+
 async def test_bytes_that_are_no_text_are_no_trace(door: Gateway) -> None:
     answer = await door.client.get(
         "/api/export/runs", headers={b"traceparent": b"\xff-%b-x-y" % TRACE.encode()}

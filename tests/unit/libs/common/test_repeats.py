@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from libs.common.repeats import MAX_KNOWN, QUIET_SECONDS, Repeats
@@ -32,6 +34,31 @@ def test_the_same_warning_is_written_once_a_minute_with_the_number_of_those_that
         if repeats.filter(one):
             written.append(one.fields.get("repeated", 0))  # type: ignore[attr-defined] # as `extra` sets it
     assert written == [0, *[QUIET_SECONDS - 1] * 59]
+
+
+class SlowlyFound(str):
+    """A text that takes a moment to be looked up, in which other threads have their turn."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        time.sleep(0.01)
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+
+def test_of_many_threads_that_say_the_same_one_is_heard() -> None:
+    repeats, name = Repeats(Clock()), SlowlyFound("test")
+
+    def say(_: int) -> bool:
+        one = record("bus reports", error="refused")
+        one.name = name
+        return repeats.filter(one)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(say, range(16))) == 1
 
 
 def test_another_text_or_another_field_is_written_at_once() -> None:

@@ -91,7 +91,8 @@ class Shop:
 
 @asynccontextmanager
 async def opened(shop: Shop) -> AsyncIterator[tuple[HttpDoor, httpx.AsyncClient]]:
-    door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0")
+    router = Router(shop.routes(), clock, is_known=lambda request: "authorization" in request.headers)
+    door = HttpDoor(router, "127.0.0.1:0")
     address = await door.start()
     async with httpx.AsyncClient(base_url=f"http://{address}") as client:
         yield door, client
@@ -111,8 +112,10 @@ async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_a_request_keeps_its_trace_or_gets_one(client: httpx.AsyncClient) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "authorization": "Bearer known"}
     assert (await client.get("/echo/x", headers=headers)).json() == {"trace": trace, "name": "x"}
+    del headers["authorization"]
+    assert (await client.get("/echo/x", headers=headers)).json()["trace"] != trace
     for odd in ("", "00-XYZ-1-01", f"00-{'A' * 32}-1-01"):
         made = (await client.get("/echo/x", headers={"traceparent": odd})).json()["trace"]
         assert len(made) == 32

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from cli.stella.exit_codes import ExitCode
@@ -17,10 +18,12 @@ from tests.bad_days.disks import filled, mounted
 from tests.bad_days.documents import osv
 from tests.bad_days.stores import BUS_BYTES, World, world
 from tests.kit import made_up
-from tests.kit.suite import running_suite, short
+from tests.kit.suite import Suite, running_suite, short
 
 pytestmark = pytest.mark.bad_days
 SAID_SECONDS = 60.0
+SUITE_BYTES = 256 << 20
+LOG_PIECES = 20  # of the database's log, more than it keeps ready
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,38 @@ def test_the_suite_gives_its_own_bus_a_new_start_once_its_full_disk_has_room(tmp
         assert [process.pid for process in suite.processes(str(data / "nats" / "nats.json"))] != before
         said = (data / "up.log").read_text(encoding="utf-8")
         assert (said.count("is full: runs wait."), said.count("nats ended")) == (1, 1)
+
+
+def test_a_full_disk_under_the_whole_suite_costs_time_alone(tmp_path: Path) -> None:
+    with mounted(tmp_path / "data", SUITE_BYTES) as disk, running_suite(disk) as suite:
+        suite.stella("evidence", "import", made_up.write(tmp_path / "feed", [("a.json", osv("ALL-1", "1"))]))
+        suite.stella("export", "profile", "create", PROFILE, "--kind", "json:raw")
+        before = suite.json("evidence", "status")["datasets"]
+        with filled(disk):
+            folder = made_up.write(tmp_path / "more", [made_up.sbom(1, 1 << 20)])
+            assert suite.try_stella("evidence", "import", folder).returncode == ExitCode.TRY_LATER
+            write_until_the_database_ends(suite)
+            assert suite.try_stella("evidence", "status").returncode == ExitCode.TRY_LATER
+        deadline = time.monotonic() + SAID_SECONDS
+        while (ended := suite.try_stella("evidence", "status")).returncode:
+            assert time.monotonic() < deadline, ended.stderr
+        assert suite.json("evidence", "status")["datasets"] == before
+        assert suite.export(PROFILE)["state"] == "STATE_SUCCEEDED"
+
+
+def write_until_the_database_ends(suite: Suite) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        write_log(suite)
+
+
+def write_log(suite: Suite) -> None:
+    port = json.loads((suite.data / "ports.json").read_bytes())["postgres"]
+    password = (suite.data / "secrets" / "postgres").read_text(encoding="ascii")
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    for _ in range(LOG_PIECES):
+        with psycopg.connect(url, password=password, autocommit=True) as connection:
+            connection.execute("SELECT pg_logical_emit_message(true, 'full', 'disk')")
+            connection.execute("SELECT pg_switch_wal()")
 
 
 def wait_until_said(log: Path, text: str) -> None:

@@ -400,6 +400,20 @@ class Unavailable(ExportError):
     retryable = True
 
 
+class NoRoom(ExportError):
+    """As many downloads as a process has room for."""
+
+    code = "ERR_EXPORT_NO_ROOM"
+    status = "UNAVAILABLE"
+    http = 503
+    sentence = "{part} has no room for another download: {reason}."
+    cure = (
+        "Nothing is lost. Try again in a moment; the download goes on where it stopped. "
+        "An operator may start more of them, or raise the limit of open files (`ulimit -n`)."
+    )
+    retryable = True
+
+
 class StorageFault(Unavailable):
     """A disk that is full, read-only or away."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from libs.common import points, settings
+from libs.common.descriptors import allow_many
 from libs.common.errors import ExportError
 from libs.common.log import configure
 from libs.common.memory import keep_memory_small
@@ -27,6 +28,7 @@ def run(service: str, kind: type[S], work: Callable[[S], Coroutine[Any, Any, Non
         configure(service, configuration.log_level)
         points.arm(configuration.points_directory, service)
         keep_memory_small()
+        allow_many()
         with exporting(service, configuration.otlp_endpoint):
             asyncio.run(work(configuration))
     except ExportError as error:

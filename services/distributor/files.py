@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from libs.common.bundle import layout as paths
 from libs.common.clock import Clock
+from libs.common.descriptors import check_room
 from libs.common.digests import digest_hex, parse_digest
 from libs.common.errors import BundleChanged, RangeNotSatisfiable, TooManyRanges
 from libs.common.http.answers import Refusal, Refused
@@ -79,6 +80,7 @@ def _handler(find: Find, downloads: Downloads, verifier: TokenVerifier) -> Handl
         tenant = caller_of(call.request, verifier, RIGHT).tenant
         run = call.variables["run"]
         call.fields.update(tenant=tenant, run=run)
+        check_room("the distributor")
         found = await find(tenant, run, call.variables)
         give = downloads.refer if takes_transfers(call.request.scope) else downloads.read
 

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 from libs.common import trace
 from libs.common.bundle.faults import BadPath
 from libs.common.bundle.layout import MAX_PATH_CHARACTERS, check_path
-from libs.common.errors import NotFound, Unavailable
+from libs.common.descriptors import check_room
+from libs.common.errors import NoRoom, NotFound, Unavailable
 from libs.common.http.identity import caller_of
 from libs.common.http.kernel import takes_transfers
 from libs.common.http.router import Call, Route
@@ -22,7 +23,7 @@ from libs.common.http.stream import Headers, Stream
 from libs.common.rpc.tokens import TokenVerifier
 from services.gateway.config import GatewaySettings
 from services.gateway.contracts import DOWNLOAD
-from services.gateway.relay import Waits, relayed
+from services.gateway.relay import Relay, Waits, relayed
 from services.gateway.upstreams import metadata_of
 
 CONNECT_SECONDS = 5.0
@@ -76,6 +77,7 @@ class Files:
         """Take who checks tokens and the way to the distributor."""
         self._verifier = verifier
         self._client = client
+        self._relayed = 0  # downloads that go from socket to socket at present
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -102,6 +104,7 @@ class Files:
     async def _pass(self, call: Call, rest: str) -> ASGIApp:
         tenant = caller_of(call.request, self._verifier, DOWNLOAD).tenant
         call.fields.update(tenant=tenant, run=call.variables["run"])
+        check_room("the gateway")
         headers = {**dict(metadata_of(call, tenant)), **trace.headers(), "accept-encoding": "identity"}
         for name in _TO_DISTRIBUTOR:
             if name in call.request.headers:
@@ -122,16 +125,33 @@ class Files:
 
     async def _relay(self, request: httpx.Request) -> ASGIApp:
         """Answer from socket to socket, where neither side speaks TLS."""
+        if self._relayed >= MAX_CONNECTIONS:
+            raise NoRoom(part="the gateway", reason=f"{MAX_CONNECTIONS} are under way")
+        self._relayed += 1
+        try:
+            relay = await self._asked(request)
+        except BaseException:
+            self._relayed -= 1
+            raise
+
+        async def close() -> None:
+            self._relayed -= 1
+            await relay.close()
+
+        found = {name: relay.headers[name] for name in _FROM_DISTRIBUTOR if name in relay.headers}
+        if "transfer-encoding" in relay.headers:
+            found.pop("content-length", None)  # which then says nothing: the framing does
+        return Stream(relay.body(DEPENDENCY), relay.status, found, cleanup=close)
+
+    async def _asked(self, request: httpx.Request) -> Relay:
         url = request.url
         asked = {name: request.headers[name] for name in request.headers if name not in _OF_A_CONNECTION}
         try:
-            relay = await relayed(
+            return await relayed(
                 (url.host, url.port or HTTP_PORT), WAITS, request.method, url.raw_path.decode("ascii"), asked
             )
         except (OSError, h11.ProtocolError) as error:
             raise _away(error) from error
-        found = {name: relay.headers[name] for name in _FROM_DISTRIBUTOR if name in relay.headers}
-        return Stream(relay.body(DEPENDENCY), relay.status, found, cleanup=relay.close)
 
 
 async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 
 from libs.common.errors import BlobCorrupt, BlobMissing, Unavailable
 
-# Type of the message whose `transfer` is the body's next bytes, and name of the extension.
+# Type of the message whose `transfer` is the body's next bytes, and name of the extension; its `moved` is
+# told how many of them have gone, also where not all have.
 TRANSFER = "stella.response.transfer"
 # A receiver that takes nothing for this long is gone or hostile; a slow link takes 1 MiB in far less.
 STALL_SECONDS = 300.0
@@ -53,6 +54,7 @@ class Outlet:
         self._descriptor = os.dup(descriptor)
         self._stall_seconds = stall_seconds
         self._turn = 0
+        self.sent = 0
         self._ready: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -73,6 +75,7 @@ class Outlet:
                 raise EOFError
             count -= moved
             self._turn += moved
+            self.sent += moved
             if self._turn >= TURN_BYTES:
                 self._turn = 0
                 await asyncio.sleep(0)

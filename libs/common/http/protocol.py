@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 
 import h11
 from starlette.requests import ClientDisconnect
@@ -52,9 +53,11 @@ class InTime(Spoken):
         super().connection_made(transport)
         self._start()
         if self.scheme == "http" and hasattr(os, "sendfile"):
-            self._outlet = Outlet(transport.get_extra_info("socket").fileno())
-            # Whoever waits for the transport then waits until nothing is left in it: transfers go past it.
-            transport.set_write_buffer_limits(0)
+            # Where no more files can be opened, bytes go through the process.
+            with contextlib.suppress(OSError):
+                self._outlet = Outlet(transport.get_extra_info("socket").fileno())
+                # Who waits for the transport then waits until nothing is left in it: transfers go past it.
+                transport.set_write_buffer_limits(0)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; between two requests nothing is waited for but by the keep-alive's own clock."""
@@ -76,7 +79,7 @@ class InTime(Spoken):
 
         async def send_on(message: Message) -> None:
             if outlet is not None and message["type"] == TRANSFER:
-                await self._transfer(message["transfer"], outlet)
+                await self._transfer(message["transfer"], outlet, message["moved"])
                 return
             try:
                 async with asyncio.timeout(self.stall_seconds):
@@ -91,7 +94,7 @@ class InTime(Spoken):
         with contextlib.suppress(ClientDisconnect):  # of a refusal: the application has told of any other
             await self._application(scope, receive, send_on)
 
-    async def _transfer(self, transfer: Transfer, outlet: Outlet) -> None:
+    async def _transfer(self, transfer: Transfer, outlet: Outlet, moved: Callable[[int], None]) -> None:
         cycle = self.cycle
         await self._drained()
         if cycle.disconnected:
@@ -102,7 +105,11 @@ class InTime(Spoken):
                 self.transport.write(part)
                 await self._drained()
             else:
-                await transfer.move_to(outlet)
+                before = outlet.sent
+                try:
+                    await transfer.move_to(outlet)
+                finally:
+                    moved(outlet.sent - before)
 
     async def _drained(self) -> None:
         if self.flow.write_paused:

@@ -238,15 +238,19 @@ class _Sending:
             self.status = message["status"]
             message = {**message, "headers": self._headers(message)}
         elif message["type"] == "http.response.body":
-            self.size += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
             if self.complete and not self._receiving.ended:
                 await self._send({**message, "more_body": True})
+                self._count(len(message.get("body", b"")))
                 await self._receiving.pass_over()
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
         elif message["type"] == TRANSFER:
-            self.size += message["transfer"].count
+            message = {**message, "moved": self._count}
         await self._send(message)
+        self._count(len(message.get("body", b"")))
+
+    def _count(self, sent: int) -> None:
+        self.size += sent
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         headers = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from libs.common.descriptors import RESERVED
 from libs.common.errors import RunNotFound
 from libs.common.http.answers import Refusal
 from tests.kit.answers import Answering, Answers, Request, answering
@@ -112,6 +115,44 @@ async def test_bytes_come_before_the_last_of_them_is_made(tmp_path: Path) -> Non
             rest = b"".join([piece async for piece in pieces])
     assert begin + rest == b"firstthen."
     assert begin == b"first"
+
+
+@pytest.mark.parametrize("framing", ["chunked", "until the connection ends"])
+async def test_an_answer_that_does_not_say_how_long_it_is_passes_whole(tmp_path: Path, framing: str) -> None:
+    def unmeasured(answer: Answering, request: Request) -> None:
+        del request
+        answer.send_response(200)
+        if framing == "chunked":
+            answer.send_header("Transfer-Encoding", "chunked")
+            answer.end_headers()
+            answer.wfile.write(b"5\r\nfirst\r\n5\r\nthen.\r\n0\r\n\r\n")
+            return
+        answer.send_header("Connection", "close")
+        answer.end_headers()
+        answer.wfile.write(b"firstthen.")
+
+    with answering(unmeasured) as files:
+        async with before(tmp_path, files) as door:
+            answer = await door.client.get(f"{RUN}/bundle")
+    assert (answer.status_code, answer.content) == (200, b"firstthen.")
+
+
+async def test_a_download_for_which_hardly_a_file_is_left_is_refused_for_now(tmp_path: Path) -> None:
+    before_it = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with answering(plain) as files:
+        async with before(tmp_path, files) as door:
+            await door.client.get(f"{RUN}/manifest")
+            lowest = os.open(os.devnull, os.O_RDONLY)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + RESERVED // 2, before_it[1]))
+            try:
+                refused = await door.client.get(f"{RUN}/bundle")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before_it)
+            again = await door.client.get(f"{RUN}/bundle")
+    assert (refused.status_code, refused.json()["code"]) == (503, "ERR_EXPORT_NO_ROOM")
+    assert refused.headers["retry-after"] == "2"
+    assert again.status_code == 200
 
 
 async def test_a_client_that_leaves_ends_the_distributors_work(tmp_path: Path) -> None:

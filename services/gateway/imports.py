@@ -62,7 +62,7 @@ class Imports:
             raise
         lines = exchange.lines(lambda refusal: _error(refusal, call.trace, self._clock))
         # The body is still being read, and whoever reads it sees the client leave.
-        return Stream(lines, 200, _HEADERS, watch=False, stall_seconds=None, cleanup=exchange.close)
+        return Stream(lines, 200, _HEADERS, watch=False, cleanup=exchange.close)
 
 
 class _Exchange:

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from libs.common.http.kernel import STALL_SECONDS, TRANSFER, Transfer
+from libs.common.http.kernel import TRANSFER, Transfer
 
 Pieces = AsyncGenerator[bytes | Transfer, None] | AsyncGenerator[bytes, None]
 
@@ -18,7 +18,7 @@ class Stream:
     """An ASGI answer from an asynchronous generator of bytes and transfers; however it ends, `cleanup` runs.
 
     With `watch`, the client's leaving ends the answer at once; without, the request's body may still be read
-    elsewhere, and its reader sees the client leave.
+    elsewhere, and its reader sees the client leave. How long a client may take nothing, the door says.
     """
 
     def __init__(
@@ -28,7 +28,6 @@ class Stream:
         headers: Mapping[str, str],
         *,
         watch: bool = True,
-        stall_seconds: float | None = STALL_SECONDS,
         cleanup: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Take what is to be sent."""
@@ -36,7 +35,6 @@ class Stream:
         self._status = status
         self._headers = _raw(headers)
         self._watch = watch
-        self._stall_seconds = stall_seconds
         self._cleanup = cleanup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,19 +67,18 @@ class Stream:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         async for chunk in chunks:
             try:
-                await self._send_one(chunk, send)
+                await send(_message(chunk))
             except (TimeoutError, ConnectionError) as error:
                 raise ClientDisconnect from error
             # To a client that has gone, sending takes no time: let its leaving be seen.
             await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_one(self, chunk: bytes | Transfer, send: Send) -> None:
-        if not isinstance(chunk, bytes):
-            await send({"type": TRANSFER, "transfer": chunk})  # which itself waits no longer
-            return
-        async with asyncio.timeout(self._stall_seconds):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+def _message(chunk: bytes | Transfer) -> Message:
+    if isinstance(chunk, bytes):
+        return {"type": "http.response.body", "body": chunk, "more_body": True}
+    return {"type": TRANSFER, "transfer": chunk}
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import resource
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from libs.common.errors import RunNotFound
 from libs.common.http.answers import json_response
 from libs.common.http.door import HttpDoor
+from libs.common.http.kernel import FileRange, Transfer
 from libs.common.http.router import Call, Route, Router
 from libs.common.http.stream import Stream
 from libs.common.settings import BadSetting
@@ -260,22 +263,6 @@ async def test_an_address_that_cannot_be_bound_is_named(shop: Shop, listen: str)
         await HttpDoor(Router(shop.routes(), clock), listen).start()
 
 
-async def test_a_receiver_that_stalls_is_let_go() -> None:
-    async def never(_: object) -> None:
-        if isinstance(_, dict) and _["type"] == "http.response.body":
-            await asyncio.Event().wait()
-
-    async def receive() -> dict[str, str]:
-        await asyncio.Event().wait()
-        raise AssertionError("it waits for ever")
-
-    async def chunks() -> AsyncGenerator[bytes, None]:
-        yield b"x"
-
-    with pytest.raises(ClientDisconnect):
-        await Stream(chunks(), 200, {}, stall_seconds=0.01)({}, receive, never)
-
-
 @pytest.mark.parametrize("begin", [b"", b"GET / HT", b"GET /echo/x HTTP/1.1\r\nHost: x\r\n"])
 async def test_a_request_that_does_not_arrive_loses_its_connection(shop: Shop, begin: bytes) -> None:
     door = HttpDoor(Router(shop.routes(), clock), "127.0.0.1:0", head_seconds=0.2)
@@ -356,3 +343,45 @@ async def test_a_made_up_method_is_neither_in_a_line_nor_in_a_label(client: http
     with lines_of("libs.common") as lines:
         await client.request("BREW", "/echo/x")
     assert [line["method"] for line in lines.found] == ["other"]
+
+
+async def test_of_a_transfer_that_breaks_off_what_was_sent_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(bytes(10))
+    sent: list[int] = []
+
+    async def short(_: Call) -> ASGIApp:
+        async def chunks() -> AsyncGenerator[bytes | Transfer, None]:
+            yield b"begun"
+            yield FileRange(tmp_path / "blob", 0, 100, "sha256:")
+
+        return Stream(chunks(), 200, {"Content-Length": "105"})
+
+    route = Route("GET", re.compile("/short"), "/short", short)
+    door = HttpDoor(Router([route], clock, answered=lambda _, size: sent.append(size)), "127.0.0.1:0")
+    async with httpx.AsyncClient(base_url=f"http://{await door.start()}") as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/short")
+    await door.stop()
+    assert sent == [5 + 10]
+
+
+async def test_a_connection_for_whose_transfers_no_file_is_left_is_served_without(
+    client: httpx.AsyncClient,
+) -> None:
+    host, _, port = client.base_url.netloc.decode().partition(":")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    faults: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["message"]))
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 2, before[1]))  # one for each end, and no more
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /echo/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    # That it cannot accept another one is said by the loop itself.
+    assert [fault for fault in faults if "callback" in fault] == []

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from sqlalchemy import event, make_url, text
+from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from libs.common.db.statement import sql
 from libs.common.errors import StorageFault, Unavailable
 from libs.common.names import TENANT
 from libs.common.settings import ServiceSettings, read_secret
@@ -25,11 +26,13 @@ IDLE_SECONDS = 1.0  # a server that ends takes about as long to serve again
 STATEMENT_TIMEOUT_MS = 30_000  # no statement of ours is near it: what is over it is stuck
 TENANT_SETTING = "app.tenant"
 DISK_FULL = "53100"  # SQLSTATE disk_full
+_NO_CONNECTION = "there is no connection to it"
 # What a server says, by SQLSTATE, when it is no fault of a statement that it does not go on.
 _REASONS = {
-    "57P01": "it is shutting down",
-    "57P02": "it recovers from a crash",
-    "57P03": "it is starting",
+    # Whether a server that ends or starts still says so, or nothing, is a matter of milliseconds.
+    "57P01": _NO_CONNECTION,
+    "57P02": _NO_CONNECTION,
+    "57P03": _NO_CONNECTION,
     "53300": "it has no connection left",
 }
 
@@ -93,7 +96,7 @@ class Database:
             raise ValueError(f"not a tenant: {tenant!r}")
         async with self._begin() as connection:
             await connection.execute(
-                text("SELECT set_config(:name, :value, true)"), {"name": TENANT_SETTING, "value": tenant}
+                sql("SELECT set_config(:name, :value, true)"), {"name": TENANT_SETTING, "value": tenant}
             )
             yield connection
 
@@ -103,7 +106,7 @@ class Database:
         settings = {"role": f"{self._service}_system", "commit": "on" if durable else "off"}
         async with self._begin() as connection:
             await connection.execute(
-                text(
+                sql(
                     "SELECT set_config('role', :role, true), set_config('synchronous_commit', :commit, true)"
                 ),
                 settings,
@@ -128,7 +131,7 @@ class Database:
     async def check(self) -> None:
         """Raise `Unavailable` unless the database answers."""
         async with self._begin() as connection:
-            await connection.execute(text("SELECT 1"))
+            await connection.execute(sql("SELECT 1"))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -146,5 +149,5 @@ def _away(error: DBAPIError) -> Unavailable:
     state = getattr(error.orig, "sqlstate", None)
     if state == DISK_FULL:
         return StorageFault(dependency="the database", reason="its disk is full")
-    reason = _REASONS.get(state, f"it says {state}") if state else "there is no connection to it"
+    reason = _REASONS.get(state, f"it says {state}") if state else _NO_CONNECTION
     return Unavailable(dependency="the database", reason=reason)

@@ -256,7 +256,7 @@ CASES: tuple[Case[World], ...] = (
     Case(
         "a database that goes down in the middle of an import",
         "the database ends before `stella evidence import` commits",
-        "the database does not answer: it is shutting down. (ERR_EXPORT_UNAVAILABLE)",
+        NO_DATABASE,
         DATABASE_BACK,
         ExitCode.TRY_LATER,
         LEDGER_KEPT,

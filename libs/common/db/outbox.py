@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus.client import Bus
 from libs.common.db.engine import Database
+from libs.common.db.statement import sql
 from libs.common.errors import ExportError
 from libs.common.metrics import Waiting
 from libs.common.points import reached
@@ -43,7 +44,7 @@ async def put(
     if not letters:
         return
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO outbox (tenant, subject, message_id, headers, payload) "
             "SELECT :tenant, subject, message_id, CAST(:headers AS jsonb), payload FROM "
             "unnest(CAST(:subjects AS text[]), CAST(:ids AS text[]), CAST(:payloads AS bytea[])) "
@@ -62,7 +63,7 @@ async def put(
 async def waiting(connection: AsyncConnection) -> Waiting:
     """Return how many messages are not sent, and how long the oldest of them has been there."""
     result = await connection.execute(
-        text("SELECT count(*) AS messages, extract(epoch FROM now() - min(put_at)) AS seconds FROM outbox")
+        sql("SELECT count(*) AS messages, extract(epoch FROM now() - min(put_at)) AS seconds FROM outbox")
     )
     row = result.one()
     return Waiting(row.messages, float(row.seconds or 0))
@@ -102,7 +103,7 @@ class OutboxRelay:
         async with self._database.system(durable=False) as connection:
             rows = (
                 await connection.execute(
-                    text(
+                    sql(
                         "SELECT id, subject, message_id, headers, payload FROM outbox "
                         "ORDER BY id LIMIT :batch FOR UPDATE SKIP LOCKED"
                     ),
@@ -113,7 +114,7 @@ class OutboxRelay:
             if rows:
                 reached("outbox.published")
                 await connection.execute(
-                    text("DELETE FROM outbox WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
+                    sql("DELETE FROM outbox WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
                 )
         return len(rows)
 

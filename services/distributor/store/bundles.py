@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from libs.common.errors import BundleNotFound, BundleNotReady, BundleRemoved
 
 _SHOWN_CHARACTERS = 80  # so much of a hostile run id stands in an error
@@ -38,7 +38,7 @@ async def get(connection: AsyncConnection, tenant: str, run: str) -> StoredBundl
     another tenant's: the last two cannot be told apart, neither by the answer nor by how long it takes.
     """
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT b.attempt, b.export_id, b.manifest_digest, b.layout_digest, b.tar_digest, b.tar_bytes, "
             "b.removed_at, "
             "EXISTS (SELECT 1 FROM export_distributions d WHERE d.tenant = :tenant AND d.run = :run) "
@@ -68,7 +68,7 @@ async def get(connection: AsyncConnection, tenant: str, run: str) -> StoredBundl
 async def save(connection: AsyncConnection, tenant: str, bundle: StoredBundle, now: datetime) -> None:
     """Write a run's bundle, unless a later attempt has written one."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO export_bundles AS old (tenant, run, attempt, export_id, manifest_digest, "
             "layout_digest, tar_digest, tar_bytes, etag, created_at) VALUES (:tenant, :run, :attempt, "
             ":export_id, :manifest_digest, :layout_digest, :tar_digest, :tar_bytes, :etag, :created_at) "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from services.distributor.targets import Fault, Outcome, State, Target
 
 _COLUMNS = (
@@ -21,7 +22,7 @@ async def find(
     """Return a delivery; with `hold`, nobody else changes it before this transaction ends."""
     suffix = " FOR UPDATE" if hold else ""
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS}, removed_at FROM export_distributions "  # noqa: S608 - constants alone
             f"WHERE tenant = :tenant AND run = :run AND target = :target{suffix}"
         ),
@@ -36,7 +37,7 @@ async def save(connection: AsyncConnection, tenant: str, target: Target) -> None
     outcome = target.outcome or Outcome("", 0, "")
     fault = target.fault or Fault("", "", "")
     await connection.execute(
-        text(
+        sql(
             f"INSERT INTO export_distributions AS old (tenant, {_COLUMNS}) VALUES (:tenant, :run, :target, "  # noqa: S608 - constants alone
             ":driver, :state, :attempt, :attempts, :digest, :bytes, :reference, :error_code, :error_message, "
             ":error_cure, :created_at, :updated_at, :layout_digest) "
@@ -86,7 +87,7 @@ async def page(
         conditions.append("(created_at, run, target) < (:after_time, :after_run, :after_target)")
         values |= {"after_time": after[0], "after_run": after[1], "after_target": after[2]}
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS}, removed_at FROM export_distributions WHERE {' AND '.join(conditions)} "  # noqa: S608 - constants alone
             "ORDER BY created_at DESC, run DESC, target DESC LIMIT :limit"
         ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db.statement import sql
 
 
 async def name(connection: AsyncConnection) -> str:
     """Return it: a UUID."""
-    found = await connection.execute(text("SELECT id::text FROM installation"))
+    found = await connection.execute(sql("SELECT id::text FROM installation"))
     return str(found.scalar_one())

@@ -10,8 +10,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db.statement import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +26,19 @@ class Root:
 async def share(connection: AsyncConnection, tenant: str) -> None:
     """Let nothing of the tenant be removed until this transaction ends."""
     await connection.execute(
-        text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _number("roots", tenant)}
+        sql("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _number("roots", tenant)}
     )
 
 
 async def own(connection: AsyncConnection, tenant: str) -> None:
     """Let no delivery of the tenant begin until this transaction ends."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _number("roots", tenant)})
+    await connection.execute(sql("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _number("roots", tenant)})
 
 
 async def try_to_collect(connection: AsyncConnection, tenant: str) -> bool:
     """Say whether this transaction may collect the tenant's blobs; no other one may until it ends."""
     found = await connection.execute(
-        text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _number("collect", tenant)}
+        sql("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _number("collect", tenant)}
     )
     return bool(found.scalar_one())
 
@@ -45,7 +46,7 @@ async def try_to_collect(connection: AsyncConnection, tenant: str) -> bool:
 async def all_of(connection: AsyncConnection, tenant: str, grace: timedelta) -> set[Root]:
     """Return every root; what was let go of stays one for the grace period, for who found its blobs."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT layout_digest, bool_or(is_bundle) AS is_bundle FROM ("
             "SELECT layout_digest, true AS is_bundle FROM export_bundles WHERE tenant = :tenant "
             "AND (removed_at IS NULL OR removed_at > now() - :grace) UNION ALL "
@@ -63,7 +64,7 @@ async def remove(connection: AsyncConnection, tenant: str, run: str, now: dateti
     changed = 0
     for table in ("export_bundles", "export_distributions"):
         result = await connection.execute(
-            text(
+            sql(
                 f"UPDATE {table} SET removed_at = :now "  # noqa: S608 - names in code
                 "WHERE tenant = :tenant AND run = :run AND removed_at IS NULL"
             ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from services.evidence.values import DatasetName, DatasetVersion
 
 _COLUMNS = "kind, source, records, segments, plain_bytes, stored_bytes, digest, as_of, stated_as_of"
@@ -25,7 +26,7 @@ class DatasetState:
 async def sequence(connection: AsyncConnection, tenant: str) -> int:
     """Return the tenant's newest sequence; 0 before the first change."""
     found = await connection.execute(
-        text("SELECT sequence FROM sequences WHERE tenant = :tenant"), {"tenant": tenant}
+        sql("SELECT sequence FROM sequences WHERE tenant = :tenant"), {"tenant": tenant}
     )
     number: int | None = found.scalar_one_or_none()
     return number or 0
@@ -34,7 +35,7 @@ async def sequence(connection: AsyncConnection, tenant: str) -> int:
 async def advance(connection: AsyncConnection, tenant: str, to: int, moment: datetime) -> None:
     """Make `to` the tenant's newest sequence."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO sequences (tenant, sequence, changed_at) VALUES (:tenant, :sequence, :moment) "
             "ON CONFLICT (tenant) DO UPDATE SET sequence = :sequence, changed_at = :moment"
         ),
@@ -45,7 +46,7 @@ async def advance(connection: AsyncConnection, tenant: str, to: int, moment: dat
 async def versions_at(connection: AsyncConnection, tenant: str, at: int) -> list[DatasetVersion]:
     """Return the datasets that hold records as of a sequence, in order of kind and source."""
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM datasets WHERE tenant = :tenant AND records > 0 "  # noqa: S608 - constants
             "AND added_sequence <= :at AND (removed_sequence IS NULL OR removed_sequence > :at) "
             'ORDER BY kind COLLATE "C", source COLLATE "C"'
@@ -58,7 +59,7 @@ async def versions_at(connection: AsyncConnection, tenant: str, at: int) -> list
 async def current(connection: AsyncConnection, tenant: str, name: DatasetName) -> DatasetVersion | None:
     """Return the newest version of a dataset."""
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM datasets WHERE tenant = :tenant AND kind = :kind AND source = :source "  # noqa: S608 - constants
             "AND removed_sequence IS NULL"
         ),
@@ -71,7 +72,7 @@ async def current(connection: AsyncConnection, tenant: str, name: DatasetName) -
 async def of_source(connection: AsyncConnection, tenant: str, source: str) -> list[DatasetName]:
     """Return the datasets of a source that hold records, in order of kind."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT kind, source FROM datasets WHERE tenant = :tenant AND source = :source AND records > 0 "
             'AND removed_sequence IS NULL ORDER BY kind COLLATE "C"'
         ),
@@ -99,14 +100,14 @@ async def replace(
         "moment": moment,
     }
     await connection.execute(
-        text(
+        sql(
             "UPDATE datasets SET removed_sequence = :at WHERE tenant = :tenant AND kind = :kind "
             "AND source = :source AND removed_sequence IS NULL"
         ),
         values,
     )
     await connection.execute(
-        text(
+        sql(
             f"INSERT INTO datasets (tenant, added_sequence, changed_at, {_COLUMNS}) VALUES (:tenant, :at, "  # noqa: S608 - constants
             ":moment, :kind, :source, :records, :segments, :plain_bytes, :stored_bytes, :digest, :as_of, "
             ":stated_as_of)"
@@ -118,7 +119,7 @@ async def replace(
 async def states(connection: AsyncConnection, tenant: str) -> list[DatasetState]:
     """Return every dataset that holds records or tombstones, in order of kind and source."""
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS}, changed_at, (SELECT count(*) FROM tombstones AS t WHERE t.tenant = d.tenant "  # noqa: S608 - constants
             "AND t.kind = d.kind AND t.source = d.source) AS tombstones FROM datasets AS d "
             "WHERE tenant = :tenant AND removed_sequence IS NULL "
@@ -136,14 +137,14 @@ async def states(connection: AsyncConnection, tenant: str) -> list[DatasetState]
 async def forget(connection: AsyncConnection, tenant: str, floor: int) -> None:
     """Delete versions that nobody sees at `floor` or later."""
     await connection.execute(
-        text("DELETE FROM datasets WHERE tenant = :tenant AND removed_sequence <= :floor"),
+        sql("DELETE FROM datasets WHERE tenant = :tenant AND removed_sequence <= :floor"),
         {"tenant": tenant, "floor": floor},
     )
 
 
 async def tenants(connection: AsyncConnection) -> list[str]:
     """Return all tenants that have evidence; for background work alone."""
-    rows = await connection.execute(text("SELECT tenant FROM sequences ORDER BY tenant"))
+    rows = await connection.execute(sql("SELECT tenant FROM sequences ORDER BY tenant"))
     return list(rows.scalars())
 
 

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db.statement import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Entry:
 async def add(connection: AsyncConnection, tenant: str, entry: Entry, moment: datetime) -> None:
     """Log one import or deletion."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO imports (tenant, actor, action, spec, sequence, added, updated, unchanged, removed, "
             "quarantined, finished_at) VALUES (:tenant, :actor, :action, CAST(:spec AS jsonb), :sequence, "
             ":added, :updated, :unchanged, :removed, :quarantined, :moment)"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.db.statement import sql
 
 
 async def try_to_change(connection: AsyncConnection, tenant: str) -> bool:
     """Say whether this transaction may now change the tenant's ledger; no other one may until it ends."""
     found = await connection.execute(
-        text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _number("change", tenant)}
+        sql("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _number("change", tenant)}
     )
     return bool(found.scalar_one())
 
@@ -19,15 +20,13 @@ async def try_to_change(connection: AsyncConnection, tenant: str) -> bool:
 async def share_history(connection: AsyncConnection, tenant: str) -> None:
     """Let nothing be forgotten of the tenant's ledger until this transaction ends."""
     await connection.execute(
-        text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _number("history", tenant)}
+        sql("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _number("history", tenant)}
     )
 
 
 async def own_history(connection: AsyncConnection, tenant: str) -> None:
     """Let no snapshot be opened of the tenant's ledger until this transaction ends."""
-    await connection.execute(
-        text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _number("history", tenant)}
-    )
+    await connection.execute(sql("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _number("history", tenant)})
 
 
 def _number(purpose: str, tenant: str) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from services.evidence.values import Refused
 
 MAX_KEPT = 100_000  # of one tenant: a person reads none of more; the oldest go
@@ -26,7 +26,7 @@ class Kept:
 async def clear_files(connection: AsyncConnection, tenant: str, source: str, files: Sequence[str]) -> None:
     """Forget what earlier imports of these files put aside, of one source or of any."""
     await connection.execute(
-        text(
+        sql(
             "DELETE FROM quarantine WHERE tenant = :tenant AND file = ANY(:files) "
             "AND (:source = '' OR source = :source)"
         ),
@@ -37,7 +37,7 @@ async def clear_files(connection: AsyncConnection, tenant: str, source: str, fil
 async def clear_source(connection: AsyncConnection, tenant: str, source: str) -> None:
     """Forget what was put aside of a source."""
     await connection.execute(
-        text("DELETE FROM quarantine WHERE tenant = :tenant AND source = :source"),
+        sql("DELETE FROM quarantine WHERE tenant = :tenant AND source = :source"),
         {"tenant": tenant, "source": source},
     )
 
@@ -46,7 +46,7 @@ async def add(connection: AsyncConnection, tenant: str, refused: Sequence[Refuse
     """Keep what an import put aside."""
     if refused:
         await connection.execute(
-            text(
+            sql(
                 "INSERT INTO quarantine (tenant, source, file, location, reason, detail, digest, "
                 "put_aside_at) "
                 "VALUES (:tenant, :source, :file, :location, :reason, :detail, :digest, :moment)"
@@ -70,7 +70,7 @@ async def add(connection: AsyncConnection, tenant: str, refused: Sequence[Refuse
 async def trim(connection: AsyncConnection, tenant: str, most: int = MAX_KEPT) -> None:
     """Forget the oldest where too many are kept."""
     await connection.execute(
-        text(
+        sql(
             "DELETE FROM quarantine WHERE tenant = :tenant AND id <= (SELECT id FROM quarantine "
             "WHERE tenant = :tenant ORDER BY id DESC OFFSET :most LIMIT 1)"
         ),
@@ -83,7 +83,7 @@ async def page(
 ) -> list[Kept]:
     """Return what was put aside of a source, or of any, newest first."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT id, source, location, reason, detail, digest, put_aside_at FROM quarantine "
             "WHERE tenant = :tenant AND (:source = '' OR source = :source) "
             "AND (CAST(:before AS bigint) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"
@@ -99,7 +99,7 @@ async def page(
 async def counts(connection: AsyncConnection, tenant: str) -> list[tuple[str, str, int]]:
     """Return source, reason and number of what was put aside, in order."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT source, reason, count(*) AS records FROM quarantine WHERE tenant = :tenant "
             'GROUP BY source, reason ORDER BY source COLLATE "C", reason COLLATE "C"'
         ),

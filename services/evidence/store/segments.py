@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from libs.common.digests import Digest
 from libs.common.segments.frame import Frame
 from services.evidence.values import DatasetName, KeyRange, Segment
@@ -25,7 +26,7 @@ _AT = "added_sequence <= :sequence AND (removed_sequence IS NULL OR removed_sequ
 async def current(connection: AsyncConnection, tenant: str, name: DatasetName) -> list[Segment]:
     """Return the newest segments of a dataset in order of key."""
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM segments WHERE {_OF_DATASET} AND removed_sequence IS NULL "  # noqa: S608 - constants
             "ORDER BY first_key"
         ),
@@ -42,7 +43,7 @@ async def page(
     `keys.after` leaves out the segments that end at it or before.
     """
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM segments WHERE {_OF_DATASET} AND {_AT} "  # noqa: S608 - constants
             "AND last_key >= :start AND last_key > :after AND (:end = ''::bytea OR first_key < :end) "
             "ORDER BY first_key LIMIT :limit"
@@ -68,7 +69,7 @@ async def frames_at(
     found: dict[str, tuple[int, set[DatasetName]]] = {}
     for role in ("documents", "sources"):
         rows = await connection.execute(
-            text(
+            sql(
                 f"SELECT {role}_stored_digest AS digest, {role}_stored_bytes AS size, kind, source "  # noqa: S608 - constants
                 f"FROM segments WHERE tenant = :tenant AND {role}_stored_digest = ANY(:digests) AND {_AT}"
             ),
@@ -87,7 +88,7 @@ async def add(
         return
     columns = ("tenant", "kind", "source", "added_sequence", *_COLUMNS.split(", "))
     await connection.execute(
-        text(
+        sql(
             f"INSERT INTO segments ({', '.join(columns)}) "  # noqa: S608 - constants
             f"VALUES ({', '.join(':' + column for column in columns)})"
         ),
@@ -115,7 +116,7 @@ async def remove(
     """Let segments be seen no more from a sequence on."""
     if first_keys:
         await connection.execute(
-            text(
+            sql(
                 f"UPDATE segments SET removed_sequence = :sequence WHERE {_OF_DATASET} "  # noqa: S608 - constants
                 "AND removed_sequence IS NULL AND first_key = ANY(:first_keys)"
             ),
@@ -132,7 +133,7 @@ async def remove(
 async def forget(connection: AsyncConnection, tenant: str, floor: int, limit: int) -> tuple[int, set[str]]:
     """Delete up to `limit` segments that nobody sees from `floor` on; return how many, and lost frames."""
     rows = await connection.execute(
-        text(
+        sql(
             "DELETE FROM segments WHERE ctid = ANY(ARRAY(SELECT ctid FROM segments WHERE tenant = :tenant "
             "AND removed_sequence <= :floor LIMIT :limit)) "
             "RETURNING documents_stored_digest, sources_stored_digest, ledger_stored_digest"
@@ -153,7 +154,7 @@ async def _used(connection: AsyncConnection, tenant: str, digests: set[str]) -> 
     used: set[str] = set()
     for role in _ROLES if digests else ():
         rows = await connection.execute(
-            text(
+            sql(
                 f"SELECT DISTINCT {role}_stored_digest FROM segments "  # noqa: S608 - constants
                 f"WHERE tenant = :tenant AND {role}_stored_digest = ANY(:digests)"
             ),

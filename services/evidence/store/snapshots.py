@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from services.evidence.values import Snapshot
 
 _COLUMNS = "id, sequence, kinds, sources, holder"
@@ -15,7 +16,7 @@ _COLUMNS = "id, sequence, kinds, sources, holder"
 async def open_once(connection: AsyncConnection, tenant: str, new: Snapshot, moment: datetime) -> Snapshot:
     """Open a snapshot, or return the one that its holder has open already."""
     await connection.execute(
-        text(
+        sql(
             f"INSERT INTO snapshots (tenant, opened_at, {_COLUMNS}) VALUES (:tenant, :moment, "  # noqa: S608 - constants
             ":id, :sequence, :kinds, :sources, :holder) "
             "ON CONFLICT (tenant, holder) WHERE holder <> '' DO NOTHING"
@@ -31,7 +32,7 @@ async def open_once(connection: AsyncConnection, tenant: str, new: Snapshot, mom
         },
     )
     rows = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM snapshots WHERE tenant = :tenant AND "  # noqa: S608 - constants
             "(id = :id OR (holder = :holder AND holder <> ''))"
         ),
@@ -43,7 +44,7 @@ async def open_once(connection: AsyncConnection, tenant: str, new: Snapshot, mom
 async def find(connection: AsyncConnection, tenant: str, snapshot_id: str) -> Snapshot | None:
     """Return an open snapshot."""
     rows = await connection.execute(
-        text(f"SELECT {_COLUMNS} FROM snapshots WHERE tenant = :tenant AND id = :id"),  # noqa: S608 - constants
+        sql(f"SELECT {_COLUMNS} FROM snapshots WHERE tenant = :tenant AND id = :id"),  # noqa: S608 - constants
         {"tenant": tenant, "id": snapshot_id},
     )
     row = rows.first()
@@ -53,7 +54,7 @@ async def find(connection: AsyncConnection, tenant: str, snapshot_id: str) -> Sn
 async def release(connection: AsyncConnection, tenant: str, snapshot_id: str, holder: str) -> None:
     """Let go of a snapshot that `holder` holds; one that is not there is fine."""
     await connection.execute(
-        text("DELETE FROM snapshots WHERE tenant = :tenant AND id = :id AND holder = :holder"),
+        sql("DELETE FROM snapshots WHERE tenant = :tenant AND id = :id AND holder = :holder"),
         {"tenant": tenant, "id": snapshot_id, "holder": holder},
     )
 
@@ -61,7 +62,7 @@ async def release(connection: AsyncConnection, tenant: str, snapshot_id: str, ho
 async def release_unheld(connection: AsyncConnection, tenant: str, before: datetime) -> None:
     """Let go of snapshots without a holder that were opened before a moment."""
     await connection.execute(
-        text("DELETE FROM snapshots WHERE tenant = :tenant AND holder = '' AND opened_at < :before"),
+        sql("DELETE FROM snapshots WHERE tenant = :tenant AND holder = '' AND opened_at < :before"),
         {"tenant": tenant, "before": before},
     )
 
@@ -69,7 +70,7 @@ async def release_unheld(connection: AsyncConnection, tenant: str, before: datet
 async def oldest_sequence(connection: AsyncConnection, tenant: str) -> int | None:
     """Return the oldest sequence that a snapshot pins."""
     found = await connection.execute(
-        text("SELECT min(sequence) FROM snapshots WHERE tenant = :tenant"), {"tenant": tenant}
+        sql("SELECT min(sequence) FROM snapshots WHERE tenant = :tenant"), {"tenant": tenant}
     )
     oldest: int | None = found.scalar_one()
     return oldest

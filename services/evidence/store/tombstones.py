@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.db.statement import sql
 from services.evidence.values import DatasetName
 
 
 async def any_of(connection: AsyncConnection, tenant: str, name: DatasetName) -> bool:
     """Say whether a dataset left any."""
     found = await connection.execute(
-        text("SELECT 1 FROM tombstones WHERE tenant = :tenant AND kind = :kind AND source = :source LIMIT 1"),
+        sql("SELECT 1 FROM tombstones WHERE tenant = :tenant AND kind = :kind AND source = :source LIMIT 1"),
         {"tenant": tenant, "kind": name.kind, "source": name.source},
     )
     return found.first() is not None
@@ -30,7 +30,7 @@ async def set_for(
 ) -> None:
     """Remember deletions."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO tombstones (tenant, kind, source, key, sequence, deleted_at) "
             "SELECT :tenant, :kind, :source, unnest(CAST(:keys AS bytea[])), :sequence, :moment "
             "ON CONFLICT (tenant, kind, source, key) DO UPDATE SET sequence = :sequence, deleted_at = :moment"
@@ -49,7 +49,7 @@ async def set_for(
 async def lift(connection: AsyncConnection, tenant: str, name: DatasetName, keys: Sequence[bytes]) -> None:
     """Forget the deletion of records that are there again."""
     await connection.execute(
-        text(
+        sql(
             "DELETE FROM tombstones WHERE tenant = :tenant AND kind = :kind AND source = :source "
             "AND key = ANY(:keys)"
         ),

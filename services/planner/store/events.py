@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
+from libs.common.db.statement import sql
 from services.planner.runs.events import Happened, Type
 from services.planner.runs.values import ENDED, State
 from services.planner.store import columns
@@ -48,7 +49,7 @@ async def add(connection: Connection, tenant: str, run: str, events: Iterable[Ha
 async def after(connection: Connection, tenant: str, run: str, sequence: int, most: int) -> Page | None:
     """Return up to `most` events after `sequence`, or None where the tenant has no such run."""
     found = await connection.execute(
-        text(
+        sql(
             "SELECT r.state AS run_state, r.sequence AS run_sequence, e.sequence, e.attempt, e.type, "
             "e.recorded_at, e.state, e.stage, e.message, e.progress, e.error "
             "FROM export_runs r LEFT JOIN LATERAL ("

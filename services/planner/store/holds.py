@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
+from libs.common.db.statement import sql
 from services.planner.store.connection import Connection
 
 MAX_ABANDONED = 100  # let go of in one turn
@@ -28,7 +27,7 @@ class Hold:
 async def add(connection: Connection, tenant: str, run: str) -> None:
     """Say that evidence is about to be pinned for a run."""
     await connection.execute(
-        text("INSERT INTO snapshot_holds (tenant, run) VALUES (:tenant, :run)"),
+        sql("INSERT INTO snapshot_holds (tenant, run) VALUES (:tenant, :run)"),
         {"tenant": tenant, "run": run},
     )
 
@@ -36,7 +35,7 @@ async def add(connection: Connection, tenant: str, run: str) -> None:
 async def add_over(connection: Connection, tenant: str, run: str) -> None:
     """Say that what is pinned for a run is to be let go of."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO snapshot_holds (tenant, run, is_over) VALUES (:tenant, :run, true) "
             "ON CONFLICT (tenant, run) DO UPDATE SET is_over = true"
         ),
@@ -47,7 +46,7 @@ async def add_over(connection: Connection, tenant: str, run: str) -> None:
 async def end(connection: Connection, tenant: str, run: str) -> bool:
     """Let a hold be over and say whether it was there: a start that still goes on is refused from now on."""
     changed = await connection.execute(
-        text("UPDATE snapshot_holds SET is_over = true WHERE tenant = :tenant AND run = :run RETURNING 1"),
+        sql("UPDATE snapshot_holds SET is_over = true WHERE tenant = :tenant AND run = :run RETURNING 1"),
         {"tenant": tenant, "run": run},
     )
     return changed.first() is not None
@@ -56,7 +55,7 @@ async def end(connection: Connection, tenant: str, run: str) -> bool:
 async def remove(connection: Connection, tenant: str, run: str) -> bool:
     """Take away a hold that is not over, and say whether it was there; others wait for the commit."""
     gone = await connection.execute(
-        text("DELETE FROM snapshot_holds WHERE tenant = :tenant AND run = :run AND NOT is_over RETURNING 1"),
+        sql("DELETE FROM snapshot_holds WHERE tenant = :tenant AND run = :run AND NOT is_over RETURNING 1"),
         {"tenant": tenant, "run": run},
     )
     return gone.first() is not None
@@ -65,7 +64,7 @@ async def remove(connection: Connection, tenant: str, run: str) -> bool:
 async def forget(connection: Connection, tenant: str, run: str) -> None:
     """Forget a hold that is over: nothing is pinned for it any more."""
     await connection.execute(
-        text("DELETE FROM snapshot_holds WHERE tenant = :tenant AND run = :run AND is_over"),
+        sql("DELETE FROM snapshot_holds WHERE tenant = :tenant AND run = :run AND is_over"),
         {"tenant": tenant, "run": run},
     )
 
@@ -73,7 +72,7 @@ async def forget(connection: Connection, tenant: str, run: str) -> None:
 async def abandoned(connection: Connection) -> list[Hold]:
     """Return holds that are over, or whose starts have ended without a run; of all tenants."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT tenant, run FROM snapshot_holds "
             "WHERE is_over OR opened_at < now() - make_interval(mins => :minutes) "
             "ORDER BY opened_at LIMIT :most"

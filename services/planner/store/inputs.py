@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from sqlalchemy import text
-
+from libs.common.db.statement import sql
 from services.planner.runs.evidence import Dataset, Pin, Snapshot
 from services.planner.store import columns
 from services.planner.store.connection import Connection
@@ -33,7 +32,7 @@ async def add(connection: Connection, tenant: str, run: str, snapshot: Snapshot)
 async def of(connection: Connection, tenant: str, run: str) -> Snapshot:
     """Return the snapshot of a run, with its datasets."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT snapshot_id, digest, as_of, datasets FROM export_inputs "
             "WHERE tenant = :tenant AND run = :run AND system = :system"
         ),
@@ -47,7 +46,7 @@ async def of(connection: Connection, tenant: str, run: str) -> Snapshot:
 async def pins(connection: Connection, tenant: str, runs: Sequence[str]) -> dict[str, Pin]:
     """Return what each of some runs is pinned to."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT run, snapshot_id, digest, as_of, records FROM export_inputs "
             "WHERE tenant = :tenant AND run = ANY(:runs) AND system = :system"
         ),

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
+from libs.common.db.statement import sql
 from libs.common.digests import Digest
 from services.planner.profiles.revisions import Profile, Revision
 from services.planner.profiles.spec import spec_from_document, spec_json
@@ -28,7 +29,7 @@ class Filter:
 async def find(connection: Connection, tenant: str, profile: str, *, lock: bool = False) -> Profile | None:
     """Return a profile by name, or None; with `lock` nobody else changes it."""
     result = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM export_profiles "  # noqa: S608 - constant text
             "WHERE tenant = :tenant AND profile = :profile AND deleted_at IS NULL"
             + (" FOR UPDATE" if lock else "")
@@ -48,7 +49,7 @@ async def page(
     conditions += ["variant = :variant"] if chosen.variant else []
     conditions += ["profile > :after"] if after is not None else []
     result = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM export_profiles WHERE {' AND '.join(conditions)} "  # noqa: S608 - constant texts
             "ORDER BY profile LIMIT :size"
         ),
@@ -73,7 +74,7 @@ async def add(connection: Connection, tenant: str, profile: Profile, first: Revi
     }
     parameters = ", ".join(f":{name}" for name in values)
     result = await connection.execute(
-        text(
+        sql(
             f"INSERT INTO export_profiles ({', '.join(values)}) VALUES ({parameters}) "  # noqa: S608 - names in code
             "ON CONFLICT (tenant, profile) WHERE deleted_at IS NULL DO NOTHING RETURNING 1"
         ),
@@ -89,7 +90,7 @@ async def save(connection: Connection, tenant: str, profile: Profile, new: Revis
     """Write a changed profile, which the caller has locked, and its new revision where it has one."""
     values = _values(profile)
     await connection.execute(
-        text(
+        sql(
             f"UPDATE export_profiles SET {assignments(values)} "  # noqa: S608 - names in code
             "WHERE tenant = :tenant AND uid = :uid"
         ),
@@ -102,7 +103,7 @@ async def save(connection: Connection, tenant: str, profile: Profile, new: Revis
 async def delete(connection: Connection, tenant: str, uid: str) -> None:
     """Take a profile out of sight; its revisions and runs stay."""
     await connection.execute(
-        text(
+        sql(
             "UPDATE export_profiles SET deleted_at = now(), version = version + 1 "
             "WHERE tenant = :tenant AND uid = :uid"
         ),
@@ -121,7 +122,7 @@ async def revisions(
     if uid is None:
         return None
     result = await connection.execute(
-        text(
+        sql(
             "SELECT revision, spec, spec_digest, author, created_at FROM export_profile_revisions "
             "WHERE tenant = :tenant AND uid = :uid AND revision < :before ORDER BY revision DESC LIMIT :size"
         ),
@@ -132,7 +133,7 @@ async def revisions(
 
 async def _uid(connection: Connection, tenant: str, profile: str) -> str | None:
     result = await connection.execute(
-        text(
+        sql(
             "SELECT uid FROM export_profiles WHERE tenant = :tenant AND profile = :profile "
             "ORDER BY deleted_at DESC NULLS FIRST LIMIT 1"
         ),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
+from libs.common.db.statement import sql
 from libs.common.metrics import Waiting
 from services.planner.runs.release import Backlog
 from services.planner.runs.values import LIVE, State
@@ -45,7 +44,7 @@ class Shards:
 async def tenants_with_room(connection: Connection, concurrent_runs: int) -> Sequence[str]:
     """Return the tenants that have runs waiting and a free slot."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT tenant FROM export_runs WHERE state = ANY(:live) GROUP BY tenant "
             "HAVING count(*) FILTER (WHERE state = 'queued') > 0 "
             "AND count(*) FILTER (WHERE state <> 'queued') < :most ORDER BY tenant"
@@ -58,7 +57,7 @@ async def tenants_with_room(connection: Connection, concurrent_runs: int) -> Seq
 async def shards(connection: Connection) -> list[Shards]:
     """Return how many shards wait and are under way, for every run that has shards."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT tenant, run, attempt, shards_total, shards_released, bit_count(shards_done) AS done "
             "FROM export_runs WHERE state = 'adapting' ORDER BY tenant, run"
         )
@@ -78,7 +77,7 @@ async def shards(connection: Connection) -> list[Shards]:
 async def waiting(connection: Connection) -> dict[str, Waiting]:
     """Return by stage what is not done (shards while adapting, else runs), and for how long the oldest."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT state, count(*) AS runs, sum(shards_total - bit_count(shards_done)) AS shards, "
             "extract(epoch FROM now() - min(state_since)) AS seconds "
             "FROM export_runs WHERE state = ANY(:live) GROUP BY state"
@@ -95,7 +94,7 @@ async def waiting(connection: Connection) -> dict[str, Waiting]:
 async def held_snapshots(connection: Connection) -> list[HeldSnapshot]:
     """Return snapshots to let go of."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT tenant, run, snapshot_id FROM export_runs "
             "WHERE state = 'succeeded' AND snapshot_held ORDER BY tenant, run LIMIT :most"
         ),
@@ -107,7 +106,7 @@ async def held_snapshots(connection: Connection) -> list[HeldSnapshot]:
 async def expired(connection: Connection, usual_days: int) -> list[RunName]:
     """Return runs whose bundles were kept for as long as they were to be; `usual_days` 0 is for ever."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT tenant, run FROM export_runs WHERE state = 'succeeded' "
             "AND coalesce(nullif(retention_days, 0), nullif(CAST(:usual AS integer), 0)) IS NOT NULL "
             "AND ended_at < now() - make_interval(days => coalesce(nullif(retention_days, 0), :usual)) "
@@ -121,7 +120,7 @@ async def expired(connection: Connection, usual_days: int) -> list[RunName]:
 async def given_up(connection: Connection, days: int) -> list[RunName]:
     """Return runs that ended without success too long ago to be retried, and still hold evidence."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT tenant, run FROM export_runs WHERE state IN ('failed', 'cancelled') AND snapshot_held "
             "AND ended_at < now() - make_interval(days => :days) ORDER BY ended_at LIMIT :most"
         ),
@@ -134,6 +133,6 @@ async def forget(connection: Connection, days: int) -> None:
     """Delete what the inbox and the request ids remember for longer than this."""
     for table, column in (("inbox", "received_at"), ("request_ids", "created_at")):
         await connection.execute(
-            text(f"DELETE FROM {table} WHERE {column} < now() - make_interval(days => :days)"),  # noqa: S608 - names in code
+            sql(f"DELETE FROM {table} WHERE {column} < now() - make_interval(days => :days)"),  # noqa: S608 - names in code
             {"days": days},
         )

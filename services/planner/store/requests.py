@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-
+from libs.common.db.statement import sql
 from libs.common.errors import RequestIdReused
 from services.planner.request import Request
 from services.planner.store.connection import Connection
@@ -15,7 +14,7 @@ async def answered(connection: Connection, tenant: str, request: Request) -> str
     if not request.id:
         return None
     result = await connection.execute(
-        text(
+        sql(
             "SELECT request_digest, resource FROM request_ids "
             "WHERE tenant = :tenant AND request_id = :request_id"
         ),
@@ -43,5 +42,5 @@ async def claim(connection: Connection, tenant: str, request: Request, resource:
         "request_digest": request.digest,
         "resource": resource,
     }
-    added = text(f"{insert('request_ids', values)} ON CONFLICT DO NOTHING RETURNING 1")
+    added = sql(f"{insert('request_ids', values)} ON CONFLICT DO NOTHING RETURNING 1")
     return (await connection.execute(added, values)).first() is not None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
+from libs.common.db.statement import sql
 from libs.common.digests import Digest
 from services.planner.profiles.spec import (
     selector_document,
@@ -52,10 +53,10 @@ async def find(connection: Connection, tenant: str, run: str, *, lock: bool = Fa
     if lock:
         # A statement of its own: one that waits for a lock sees other rows as they were before the wait.
         await connection.execute(
-            text("SELECT 1 FROM export_runs WHERE tenant = :tenant AND run = :run FOR UPDATE"), key
+            sql("SELECT 1 FROM export_runs WHERE tenant = :tenant AND run = :run FOR UPDATE"), key
         )
     result = await connection.execute(
-        text(f"SELECT {_COLUMNS} FROM export_runs r WHERE r.tenant = :tenant AND r.run = :run"),  # noqa: S608 - constant text
+        sql(f"SELECT {_COLUMNS} FROM export_runs r WHERE r.tenant = :tenant AND r.run = :run"),  # noqa: S608 - constant text
         key,
     )
     row = result.first()
@@ -74,7 +75,7 @@ async def page(
     if before is not None:
         conditions.append("r.run < :before")
     result = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM export_runs r WHERE {' AND '.join(conditions)} "  # noqa: S608 - constant texts
             "ORDER BY r.run DESC LIMIT :size"
         ),
@@ -92,7 +93,7 @@ async def page(
 async def last_succeeded(connection: Connection, tenant: str, profile_uid: str) -> Kept | None:
     """Return the newest run of a profile that succeeded."""
     result = await connection.execute(
-        text(
+        sql(
             f"SELECT {_COLUMNS} FROM export_runs r WHERE r.tenant = :tenant "  # noqa: S608 - constant text
             "AND r.profile_uid = :profile_uid AND r.state = 'succeeded' ORDER BY r.run DESC LIMIT 1"
         ),
@@ -114,7 +115,7 @@ class Made:
 async def made_before(connection: Connection, facts: Facts) -> Made | None:
     """Return the newest run of the same profile that succeeded with equal inputs, so with equal bytes."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT run, shards_total, amounts FROM export_runs WHERE tenant = :tenant "
             "AND profile_uid = :profile_uid AND state = 'succeeded' AND plan_digest = :plan_digest "
             "ORDER BY run DESC LIMIT 1"
@@ -131,7 +132,7 @@ async def add(connection: Connection, facts: Facts, run: Run) -> Kept:
     values |= {"snapshot_held": True, "version": 1, "state_since": facts.created}
     await connection.execute(insert("export_runs", values), values)
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO export_targets (tenant, run, position, target, driver, state) "
             "SELECT :tenant, :run, position, target, driver, 'waiting' FROM "
             "unnest(CAST(:targets AS text[]), CAST(:drivers AS text[])) WITH ORDINALITY "
@@ -152,7 +153,7 @@ async def save(connection: Connection, kept: Kept, run: Run, moment: datetime) -
     since = kept.since if run.state is kept.run.state else moment
     values = _run_values(run) | {"state_since": since}
     result = await connection.execute(
-        text(
+        sql(
             f"UPDATE export_runs SET version = version + 1, {assignments(values)} "  # noqa: S608 - names in code
             "WHERE tenant = :tenant AND run = :run AND version = :version"
         ),
@@ -173,7 +174,7 @@ async def _save_target(connection: Connection, facts: Facts, target: Target) -> 
         "error": columns.write(target.error),
     }
     await connection.execute(
-        text(
+        sql(
             f"UPDATE export_targets SET {assignments(values)} "  # noqa: S608 - names in code
             "WHERE tenant = :tenant AND run = :run AND target = :target"
         ),
@@ -184,11 +185,11 @@ async def _save_target(connection: Connection, facts: Facts, target: Target) -> 
 async def lock_slots(connection: Connection, tenant: str) -> tuple[int, int]:
     """Let nobody else give slots of the tenant away; return how many runs are at work and how many wait."""
     await connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('planner.slots.' || :tenant, 0))"),
+        sql("SELECT pg_advisory_xact_lock(hashtextextended('planner.slots.' || :tenant, 0))"),
         {"tenant": tenant},
     )
     result = await connection.execute(
-        text(
+        sql(
             "SELECT count(*) FILTER (WHERE state <> 'queued') AS running, "
             "count(*) FILTER (WHERE state = 'queued') AS queued "
             "FROM export_runs WHERE tenant = :tenant AND state = ANY(:live)"
@@ -202,7 +203,7 @@ async def lock_slots(connection: Connection, tenant: str) -> tuple[int, int]:
 async def queued(connection: Connection, tenant: str) -> int:
     """Return how many runs wait for a slot."""
     result = await connection.execute(
-        text("SELECT count(*) FROM export_runs WHERE tenant = :tenant AND state = 'queued'"),
+        sql("SELECT count(*) FROM export_runs WHERE tenant = :tenant AND state = 'queued'"),
         {"tenant": tenant},
     )
     return int(result.scalar_one())
@@ -211,7 +212,7 @@ async def queued(connection: Connection, tenant: str) -> int:
 async def first_queued(connection: Connection, tenant: str, most: int) -> Sequence[str]:
     """Return the runs that wait longest."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT run FROM export_runs WHERE tenant = :tenant AND state = 'queued' ORDER BY run LIMIT :most"
         ),
         {"tenant": tenant, "most": most},
@@ -222,7 +223,7 @@ async def first_queued(connection: Connection, tenant: str, most: int) -> Sequen
 async def holds_snapshot(connection: Connection, tenant: str, run: str) -> bool:
     """Tell whether a run still has its evidence; asked of a locked run."""
     result = await connection.execute(
-        text("SELECT snapshot_held FROM export_runs WHERE tenant = :tenant AND run = :run"),
+        sql("SELECT snapshot_held FROM export_runs WHERE tenant = :tenant AND run = :run"),
         {"tenant": tenant, "run": run},
     )
     return bool(result.scalar_one())
@@ -231,7 +232,7 @@ async def holds_snapshot(connection: Connection, tenant: str, run: str) -> bool:
 async def let_go_of_snapshot(connection: Connection, tenant: str, run: str) -> None:
     """Remember that a run's evidence snapshot is released."""
     await connection.execute(
-        text("UPDATE export_runs SET snapshot_held = false WHERE tenant = :tenant AND run = :run"),
+        sql("UPDATE export_runs SET snapshot_held = false WHERE tenant = :tenant AND run = :run"),
         {"tenant": tenant, "run": run},
     )
 

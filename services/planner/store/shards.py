@@ -6,8 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import text
-
+from libs.common.db.statement import sql
 from services.planner.runs.plan import KeyRange, Shard, fingerprints_in
 from services.planner.runs.values import BlobRef
 from services.planner.store.connection import Connection
@@ -16,11 +15,11 @@ from services.planner.store.connection import Connection
 async def replace(connection: Connection, tenant: str, run: str, shards: Sequence[Shard]) -> None:
     """Give a run these shards; those of an earlier attempt go."""
     await connection.execute(
-        text("DELETE FROM export_shards WHERE tenant = :tenant AND run = :run"),
+        sql("DELETE FROM export_shards WHERE tenant = :tenant AND run = :run"),
         {"tenant": tenant, "run": run},
     )
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO export_shards (tenant, run, shard, ranges, fingerprints) "
             "SELECT :tenant, :run, position - 1, ranges, fingerprints FROM "
             "unnest(CAST(:ranges AS text[]), CAST(:fingerprints AS bytea[])) WITH ORDINALITY "
@@ -38,7 +37,7 @@ async def replace(connection: Connection, tenant: str, run: str, shards: Sequenc
 async def take_over(connection: Connection, tenant: str, run: str, earlier: str) -> None:
     """Give a run the shards of an earlier one, with what they gave."""
     await connection.execute(
-        text(
+        sql(
             "INSERT INTO export_shards "
             "(tenant, run, shard, ranges, fingerprints, output_digest, output_bytes) "
             "SELECT tenant, :run, shard, ranges, fingerprints, output_digest, output_bytes "
@@ -53,7 +52,7 @@ async def ranges(
 ) -> dict[int, tuple[KeyRange, ...]]:
     """Return the key ranges of some shards."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT shard, ranges FROM export_shards "
             "WHERE tenant = :tenant AND run = :run AND shard = ANY(:shards)"
         ),
@@ -65,7 +64,7 @@ async def ranges(
 async def keep_output(connection: Connection, tenant: str, run: str, shard: int, output: BlobRef) -> None:
     """Remember what a shard gave."""
     await connection.execute(
-        text(
+        sql(
             "UPDATE export_shards SET output_digest = :digest, output_bytes = :size "
             "WHERE tenant = :tenant AND run = :run AND shard = :shard"
         ),
@@ -82,7 +81,7 @@ async def keep_output(connection: Connection, tenant: str, run: str, shard: int,
 async def outputs(connection: Connection, tenant: str, run: str) -> list[BlobRef]:
     """Return what all shards gave, in order."""
     result = await connection.execute(
-        text(
+        sql(
             "SELECT output_digest, output_bytes FROM export_shards "
             "WHERE tenant = :tenant AND run = :run ORDER BY shard"
         ),
@@ -94,7 +93,7 @@ async def outputs(connection: Connection, tenant: str, run: str) -> list[BlobRef
 async def fingerprints(connection: Connection, tenant: str, run: str) -> frozenset[bytes]:
     """Return the fingerprints of all segments that a run read."""
     result = await connection.execute(
-        text("SELECT fingerprints FROM export_shards WHERE tenant = :tenant AND run = :run"),
+        sql("SELECT fingerprints FROM export_shards WHERE tenant = :tenant AND run = :run"),
         {"tenant": tenant, "run": run},
     )
     return frozenset(mark for joined in result.scalars() for mark in fingerprints_in(joined))

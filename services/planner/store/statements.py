@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause
+
+from libs.common.db.statement import sql
 
 
 def insert(table: str, names: Iterable[str]) -> TextClause:
     """Return a statement that inserts one row with these columns, each from the parameter of its name."""
     listed = list(names)
     parameters = ", ".join(f":{name}" for name in listed)
-    return text(f"INSERT INTO {table} ({', '.join(listed)}) VALUES ({parameters})")  # noqa: S608 - names in code
+    return sql(f"INSERT INTO {table} ({', '.join(listed)}) VALUES ({parameters})")  # noqa: S608 - names in code
 
 
 def assignments(names: Iterable[str]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.db.engine import Database
+from libs.common.db.statement import sql
 from services.signer.keys import KeyState, KeyVersion, NewKey
 
 _LOCK = 0x5349474E4B4559  # "SIGNKEY": one change of keys at a time in a database
@@ -31,7 +32,7 @@ class KeyStore:
         """Begin a change that no other one overlaps, for a tenant's request or for the signer itself."""
         begin = self._database.system() if tenant is None else self._database.tenant(tenant)
         async with begin as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.execute(sql("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield KeyChange(connection)
 
 
@@ -52,14 +53,14 @@ class KeyChange:
     async def made_by(self, request: str) -> int | None:
         """Return the number of the version that a request made, if it made one."""
         found = await self._connection.execute(
-            text("SELECT version FROM signing_keys WHERE request = :request"), {"request": request}
+            sql("SELECT version FROM signing_keys WHERE request = :request"), {"request": request}
         )
         return found.scalar_one_or_none()
 
     async def add(self, new: KeyVersion, request: str | None) -> None:
         """Add a version; `request` names who asked, so that asking again adds none."""
         await self._connection.execute(
-            text(
+            sql(
                 "INSERT INTO signing_keys (version, hint, algorithm, public_key_pem, reference, state, "
                 "valid_from, valid_until, request) VALUES (:version, :hint, :algorithm, :public_key_pem, "
                 ":reference, :state, :valid_from, :valid_until, :request)"
@@ -80,7 +81,7 @@ class KeyChange:
     async def end(self, ended: KeyVersion) -> None:
         """Write state and end of a version that no longer signs."""
         await self._connection.execute(
-            text("UPDATE signing_keys SET state = :state, valid_until = :until WHERE version = :version"),
+            sql("UPDATE signing_keys SET state = :state, valid_until = :until WHERE version = :version"),
             {"state": ended.state.value, "until": ended.valid_until, "version": ended.version},
         )
 
@@ -88,7 +89,7 @@ class KeyChange:
 async def versions(connection: AsyncConnection) -> tuple[KeyVersion, ...]:
     """Return all versions, newest first."""
     rows = await connection.execute(
-        text(
+        sql(
             "SELECT version, hint, algorithm, public_key_pem, reference, state, valid_from, valid_until "
             "FROM signing_keys ORDER BY version DESC"
         )
@@ -98,14 +99,14 @@ async def versions(connection: AsyncConnection) -> tuple[KeyVersion, ...]:
 
 async def moment(connection: AsyncConnection) -> datetime:
     """Return the database's time: the one clock that all signers share."""
-    found: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    found: datetime = (await connection.execute(sql("SELECT clock_timestamp()"))).scalar_one()
     return found
 
 
 async def hold(connection: AsyncConnection, version: int) -> KeyVersion:
     """Return a version that nobody changes before this transaction ends."""
     await connection.execute(
-        text("SELECT 1 FROM signing_keys WHERE version = :version FOR SHARE"), {"version": version}
+        sql("SELECT 1 FROM signing_keys WHERE version = :version FOR SHARE"), {"version": version}
     )
     return next(found for found in await versions(connection) if found.version == version)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.blobs.store import Blob
+from libs.common.db.statement import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Signature:
 async def find(connection: AsyncConnection, tenant: str, run: str, attempt: int) -> Signature | None:
     """Return the attempt's signature, if it was signed."""
     found = await connection.execute(
-        text(
+        sql(
             "SELECT run, attempt, manifest_digest, provenance_digest, layout_digest, layout_bytes, key_hint, "
             "signed_at FROM signatures WHERE tenant = :tenant AND run = :run AND attempt = :attempt"
         ),
@@ -51,7 +51,7 @@ async def find(connection: AsyncConnection, tenant: str, run: str, attempt: int)
 async def add(connection: AsyncConnection, tenant: str, new: Signature) -> bool:
     """Log a signature and say True, or change nothing and say False where the attempt has one."""
     added = await connection.execute(
-        text(
+        sql(
             "INSERT INTO signatures (tenant, run, attempt, manifest_digest, provenance_digest, "
             "layout_digest, layout_bytes, key_hint, signed_at) "
             "VALUES (:tenant, :run, :attempt, :manifest_digest, :provenance_digest, "

@@ -23,7 +23,7 @@ class EvidenceSettings(ServiceSettings):
         low=0,
         high=64,
     )
-    frame_threads: int = setting("Threads that pack and store new segments.", default=4, low=1, high=64)
+    frame_threads: int = setting("Threads that pack new segments.", default=4, low=1, high=64)
     sweep_seconds: float = setting(
         "Pause between two sweeps of history that no snapshot can see.", default=300.0, low=1.0, high=86_400.0
     )

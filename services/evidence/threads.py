@@ -16,7 +16,7 @@ class Interrupted(Exception):
 
 
 class Bridge:
-    """Work in a thread: `run` starts it and waits, `call` and `iterate` are for the work itself."""
+    """Work in a thread: `run` starts it and waits, the others are for the work itself."""
 
     def __init__(self, pool: concurrent.futures.Executor) -> None:
         self._pool = pool
@@ -36,12 +36,16 @@ class Bridge:
                 running.exception()
             raise
 
-    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the event loop and return its result; stopped work goes on once it has ended."""
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Begin a coroutine in the event loop; what comes back is cancelled where the work was stopped."""
         answer: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._loop.call_soon_threadsafe(self._start, coroutine, answer)
+        return answer
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop and return its result; stopped work goes on once it has ended."""
         try:
-            return answer.result()
+            return self.begin(coroutine).result()
         except concurrent.futures.CancelledError as error:
             raise Interrupted from error
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
@@ -84,23 +85,27 @@ class Blobs:
         """Store `data` unless it is there; `digest` saves hashing where the caller has just done it."""
         if digest is None:
             digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        if not await self.exists(tenant, digest):
-            await self._put(self._key(tenant, digest), data)
+        key = self._key(tenant, digest)
+        if self._root is not None:
+            loop = asyncio.get_running_loop()
+            with answering():
+                await loop.run_in_executor(self._writers, self._put_file, key, data)
+        elif not await self.exists(tenant, digest):
+            with answering(), contextlib.suppress(AlreadyExistsError):
+                await obstore.put_async(self.store, key, data, mode="create")
         return Blob(digest, len(data))
 
     async def put_all(self, tenant: str, several: Iterable[bytes]) -> list[Blob]:
         """Store several at once, in one wait for the disk rather than one for each; return them in order."""
         return await asyncio.gather(*(self.put(tenant, data) for data in several))
 
-    async def _put(self, key: str, data: bytes) -> None:
-        with answering():
-            if self._root is not None:
-                self._check_place()
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._writers, _write_durably, self._root / key, data)
-                return
-            with contextlib.suppress(AlreadyExistsError):
-                await obstore.put_async(self.store, key, data, mode="create")
+    def _put_file(self, key: str, data: bytes) -> None:
+        assert self._root is not None  # asked by the caller
+        try:
+            self._use_file(key)
+        except FileNotFoundError:
+            self._check_place()
+            _write_durably(self._root / key, data)
 
     def _check_place(self) -> None:
         """Refuse a folder that is another than at the start.
@@ -298,8 +303,6 @@ def answering(digest: str = "") -> Iterator[None]:
 
 def _write_durably(path: Path, data: bytes) -> None:
     """Write a file that is either whole or absent, and still there after a power cut."""
-    if path.exists():
-        return
     _write(path, data, os.fsync)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -310,14 +313,23 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 def _write(path: Path, data: bytes, keep: Callable[[int], object] | None = None) -> None:
     """Write a file under another name first, so that under its own it is whole; replace one that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
+        with _new_file(temporary) as file:
             file.write(data)
             file.flush()
             if keep is not None:
                 keep(file.fileno())
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def _new_file(path: Path) -> BinaryIO:
+    """Open a file that is not there; its folder is made where it is missing, which is seldom."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")

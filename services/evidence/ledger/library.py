@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 
 import msgspec
 
@@ -48,13 +49,12 @@ class Library:
             except _BROKEN as error:
                 raise self._corrupt(error) from error
 
-    def keep(self, framed: Framed) -> None:
-        """Store the frames of a new segment."""
+    def keep(self, framed: Framed) -> Future[None]:
+        """Begin to store the frames of a new segment."""
         segment = framed.segment
         roles = (segment.documents, segment.sources, segment.ledger)
         digests = [frame.stored_digest for frame in roles]
-        self._bridge.call(self._put(dict(zip(digests, framed.stored, strict=True))))
-        reached("evidence.frames_stored")
+        return self._bridge.begin(self._put(dict(zip(digests, framed.stored, strict=True))))
 
     async def _get(self, digests: list[str]) -> list[bytes]:
         return await asyncio.gather(*(self._blobs.get(self._tenant, digest) for digest in digests))
@@ -63,6 +63,7 @@ class Library:
         await asyncio.gather(
             *(self._blobs.put(self._tenant, data, digest) for digest, data in stored.items())
         )
+        reached("evidence.frames_stored")
 
     def _corrupt(self, error: Exception) -> EvidenceCorrupt:
         return EvidenceCorrupt(dataset=f"{self._name.kind} of {self._name.source}", reason=error)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,7 +116,8 @@ class Transaction:
         merger = Merger(self._pools.frames, library.load, _drop if self._is_trial else library.keep)
 
         def note(present: list[bytes], gone: list[bytes]) -> None:
-            bridge.call(self._note(name, present if has_tombstones else [], gone))
+            if gone or (present and has_tombstones):
+                bridge.call(self._note(name, present if has_tombstones else [], gone))
 
         def work() -> Merged:
             passed = noted(_checked(changes(library, existing), bridge), note, NOTE_KEYS)
@@ -155,8 +156,11 @@ class Transaction:
         return self.next_sequence
 
 
-def _drop(_framed: Framed) -> None:
+def _drop(_framed: Framed) -> Future[None]:
     """Keep nothing of a segment that is only tried."""
+    kept: Future[None] = Future()
+    kept.set_result(None)
+    return kept
 
 
 def _checked(changes: Iterable[Change], bridge: Bridge) -> Iterator[Change]:

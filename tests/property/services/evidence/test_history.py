@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +31,11 @@ class Shelf:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    def keep(self, framed: Framed) -> None:
+    def keep(self, framed: Framed) -> Future[None]:
         self.stored |= {sha256_digest(data): data for data in framed.stored}
+        kept: Future[None] = Future()
+        kept.set_result(None)
+        return kept
 
     def load(self, segment: Segment) -> list[Record]:
         documents, sources, ledger = (

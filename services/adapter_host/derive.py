@@ -122,10 +122,7 @@ class Derivation:
         kept = outcome.kept
         if kept is None:
             return None
-        documents, sources = await asyncio.gather(
-            self._blobs.get(self._tenant, kept.documents.stored_digest),
-            self._blobs.get(self._tenant, kept.sources.stored_digest),
-        )
+        documents, sources = await self._blobs.get_all(self._tenant, _frames(outcome))
         return Loaded(kept, documents, sources)
 
     def _make(self, batch: Batch, dataset: str) -> Loaded | None:

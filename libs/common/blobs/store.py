@@ -186,14 +186,30 @@ class Blobs:
 
     async def get(self, tenant: str, digest: str) -> bytes:
         """Return the whole blob, checked against its digest."""
-        key = self._key(tenant, digest)
+        return (await self.get_all(tenant, [digest]))[0]
+
+    async def get_all(self, tenant: str, digests: Sequence[str]) -> list[bytes]:
+        """Return several at once, in order."""
+        keys = {digest: self._key(tenant, digest) for digest in digests}
+        if self._root is not None:
+            return await asyncio.to_thread(self._read_files, keys, digests)
+        return await asyncio.gather(*(self._get(keys[digest], digest) for digest in digests))
+
+    def _read_files(self, keys: Mapping[str, str], digests: Sequence[str]) -> list[bytes]:
+        return [self._read_file(keys[digest], digest) for digest in digests]
+
+    def _read_file(self, key: str, digest: str) -> bytes:
+        assert self._root is not None  # asked by the caller
         with answering(digest):
             self._check_place()
+            data = (self._root / key).read_bytes()
+        return _proven(data, digest)
+
+    async def _get(self, key: str, digest: str) -> bytes:
+        with answering(digest):
             result = await obstore.get_async(self.store, key)
             data = bytes(await result.bytes_async())
-        if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
-            raise BlobCorrupt(digest=digest)
-        return data
+        return _proven(data, digest)
 
     async def stream(self, tenant: str, digest: str, start: int, length: int) -> AsyncIterator[bytes]:
         """Yield `length` bytes from `start` in chunks; the receiver checks the digest of the whole."""
@@ -267,6 +283,12 @@ class Blobs:
                 await obstore.put_async(self.store, key, data)
             return _checked(data)
         return None
+
+
+def _proven(data: bytes, digest: str) -> bytes:
+    if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
+        raise BlobCorrupt(digest=digest)
+    return data
 
 
 def _checked(data: bytes) -> bytes | None:

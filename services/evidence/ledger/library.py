@@ -34,7 +34,8 @@ class Library:
     def load(self, segment: Segment) -> list[Record]:
         """Return the records of a segment."""
         roles = (segment.documents, segment.sources, segment.ledger)
-        stored = self._bridge.call(self._get([frame.stored_digest for frame in roles]))
+        digests = [frame.stored_digest for frame in roles]
+        stored = self._bridge.call(self._blobs.get_all(self._tenant, digests))
         try:
             return frames.read(segment, (stored[0], stored[1], stored[2]))
         except _BROKEN as error:
@@ -43,7 +44,7 @@ class Library:
     def keys(self, segments: Iterable[Segment]) -> Iterator[bytes]:
         """Yield the keys of segments in order."""
         for segment in segments:
-            (stored,) = self._bridge.call(self._get([segment.sources.stored_digest]))
+            stored = self._bridge.call(self._blobs.get(self._tenant, segment.sources.stored_digest))
             try:
                 yield from frames.keys(segment, stored)
             except _BROKEN as error:
@@ -55,9 +56,6 @@ class Library:
         roles = (segment.documents, segment.sources, segment.ledger)
         digests = [frame.stored_digest for frame in roles]
         return self._bridge.begin(self._put(dict(zip(digests, framed.stored, strict=True))))
-
-    async def _get(self, digests: list[str]) -> list[bytes]:
-        return await asyncio.gather(*(self._blobs.get(self._tenant, digest) for digest in digests))
 
     async def _put(self, stored: dict[str, bytes]) -> None:
         await asyncio.gather(

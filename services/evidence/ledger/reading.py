@@ -126,10 +126,8 @@ class Reader:
             at = replace(keys, after=page[-1].last_key)
 
     async def _batches(self, tenant: str, name: DatasetName, segment: Segment, keys: KeyRange) -> list[Batch]:
-        documents, sources = await asyncio.gather(
-            self._blobs.get(tenant, segment.documents.stored_digest),
-            self._blobs.get(tenant, segment.sources.stored_digest),
-        )
+        digests = (segment.documents.stored_digest, segment.sources.stored_digest)
+        documents, sources = await self._blobs.get_all(tenant, digests)
         try:
             return await asyncio.to_thread(_cut, segment, documents, sources, keys)
         except (BadFrame, BadLines, ValueError, msgspec.MsgspecError) as error:

@@ -61,7 +61,7 @@ async def test_a_changed_blob_is_found_out(blobs: Blobs) -> None:
 async def test_several_are_stored_at_once_and_come_in_order(blobs: Blobs) -> None:
     several = [b"one", b"two", b"one", b""]
     stored = await blobs.put_all("acme", several)
-    assert [await blobs.get("acme", blob.digest) for blob in stored] == several
+    assert await blobs.get_all("acme", [blob.digest for blob in stored]) == several
 
 
 async def test_a_stream_that_ends_early_is_found_out(blobs: Blobs) -> None:

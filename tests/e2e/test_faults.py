@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.kit import made_up
@@ -104,9 +105,15 @@ def test_cancel_in_the_middle_ends_within_a_second_and_the_hosts_fall_silent(sui
         assert client.get(f"/api/export/runs/{short(run)}").json()["state"] == "STATE_CANCELLED"
     assert events.count("event: cancelled") == 1
     assert took < 1.0, took
-    hosts = suite.processes(HOST)
-    time.sleep(1.0)
-    before = [sum(host.cpu_times()[:2]) for host in hosts]
-    time.sleep(1.0)
-    spent = [sum(host.cpu_times()[:2]) - earlier for host, earlier in zip(hosts, before, strict=True)]
-    assert max(spent) < 0.5, spent
+    fall_silent(suite.processes(HOST))
+
+
+def fall_silent(hosts: list[psutil.Process]) -> None:
+    """Wait until none of them works any more: a segment that is being compressed comes to its end."""
+    deadline = time.monotonic() + 5
+    spent = [1.0]
+    while max(spent) > 0.3:
+        assert time.monotonic() < deadline, spent
+        before = [sum(host.cpu_times()[:2]) for host in hosts]
+        time.sleep(1.0)
+        spent = [sum(host.cpu_times()[:2]) - earlier for host, earlier in zip(hosts, before, strict=True)]

@@ -335,7 +335,7 @@ class AreaTaken(ExportError):
     )
     cure = (
         "Give each installation a store or folder of its own: `EXPORT_BLOBS_URL`. "
-        "Only where the other one is gone for good, remove the object `{area}/owner`."
+        "Only where the other one is gone for good, remove the object `{area}/_owner`."
     )
 
 

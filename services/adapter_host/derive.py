@@ -23,7 +23,7 @@ from services.adapter_host.evidence import Cut
 from services.adapter_host.opening import first_key
 from services.adapter_host.source import Source
 
-NOTE_FORM = "derived-segment/1"  # changes with the form of the note
+NOTE_FORM = "derived-segment/2"  # changes with the form of the note
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Derivation:
         self._transform = source.order.transform
         self._codec = source.order.codec
 
-    async def remembered(self, cuts: Sequence[Cut]) -> list[Outcome | None]:
-        """Return what became of each segment when it was derived before, if all of it is still there."""
-        names = [self._note_name(cut) for cut in cuts]
+    async def remembered(self, cuts: Sequence[Cut], *, as_it_is: bool = False) -> list[Outcome | None]:
+        """Return what became of each segment when it was last made or taken over, if all is still there."""
+        names = [self._note_name(cut, as_it_is=as_it_is) for cut in cuts]
         notes = await self._blobs.notes_get(self._tenant, names)
         outcomes = [
             None if note is None else _read_note(note, name) for name, note in zip(names, notes, strict=True)
@@ -100,21 +100,21 @@ class Derivation:
         if loaded is not None:
             frames[loaded.kept.documents.stored_digest] = loaded.documents
             frames[loaded.kept.sources.stored_digest] = loaded.sources
-        await self.keep(cut, kept, frames)
+        await self._storing.begin(self._store(self._note_name(cut), kept, frames))
         return loaded
 
-    async def keep(self, cut: Cut, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
-        """Begin to store frames, and to remember what became of the segment."""
-        await self._storing.begin(self._store(cut, kept, frames))
+    async def take_over(self, cut: Cut, kept: Kept, frames: Mapping[str, bytes]) -> None:
+        """Begin to store frames as they came, and to remember that they hold what is stated of them."""
+        await self._storing.begin(self._store(self._note_name(cut, as_it_is=True), kept, frames))
 
-    async def _store(self, cut: Cut, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
+    async def _store(self, name: str, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
         """Store the frames, then remember the outcome."""
         await asyncio.gather(
             *(self._blobs.put(self._tenant, data, digest) for digest, data in frames.items())
         )
         reached("adapter.frames_stored")
         note = msgspec.json.encode(_note_of(kept))
-        await self._blobs.note_put(self._tenant, self._note_name(cut), note)
+        await self._blobs.note_put(self._tenant, name, note)
         reached("adapter.note_stored")
 
     async def load(self, outcome: Outcome) -> Loaded | None:
@@ -139,9 +139,11 @@ class Derivation:
         kept = Kept(first_key(plain.sources, dataset), records, documents, sources)
         return Loaded(kept, stored_documents, stored_sources)
 
-    def _note_name(self, cut: Cut) -> str:
+    def _note_name(self, cut: Cut, *, as_it_is: bool = False) -> str:
+        """Frames of an upstream may hold the same as those made here and be others, so each has its notes."""
         inputs = {
             "form": NOTE_FORM,
+            "as_it_is": as_it_is,
             "documents": cut.documents.digest,
             "sources": cut.sources.digest,
             "transform": "" if self._transform is None else self._transform.digest,

@@ -103,7 +103,8 @@ class ListedRange:
         return await part.finish()
 
     async def _plan(self, segments: Sequence[Stored]) -> list[_Planned]:
-        outcomes = await self._derivation.remembered([stored.cut for stored in segments])
+        cuts = [stored.cut for stored in segments]
+        outcomes = await self._derivation.remembered(cuts, as_it_is=self._takes_over)
         known = [
             outcome if outcome is not None and self._may_leave(stored, outcome) else None
             for stored, outcome in zip(segments, outcomes, strict=True)
@@ -143,7 +144,7 @@ class ListedRange:
             return await self._derivation.derive(stored.cut, batch, self._range.dataset)
         # Only now: what is in the store under a digest has that digest.
         kept = _as_it_is(stored)
-        await self._derivation.keep(stored.cut, kept, arrived.frames)
+        await self._derivation.take_over(stored.cut, kept, arrived.frames)
         reached("adapter.frames_taken_over")
         return Loaded(kept, documents, sources)
 

@@ -75,7 +75,8 @@ class Starting:
         try:
             outcome = await self._begin(prepared, request)
         except ExportError as error:
-            if not error.retryable:  # else it may have been committed: then the snapshot is needed
+            # What else may be tried again may have been committed: then the snapshot is needed.
+            if not error.retryable or isinstance(error, QueueFull):
                 await self._preparing.release(call, prepared.snapshot, prepared.facts.id)
             raise
         if outcome is None:

@@ -59,19 +59,22 @@ class Area:
 
         What one database does not name may be named by another one, so nothing may be removed for two.
         """
-        key = f"{self._blobs.area}/owner"
+        key = f"{self._blobs.area}/_owner"  # no tenant has such a name
         with answering():
             with contextlib.suppress(AlreadyExistsError, FileExistsError):
                 await obstore.put_async(self._store, key, installation.encode("ascii"), mode="create")
                 return
             found = await obstore.get_async(self._store, key)
             owner = bytes(await found.bytes_async())[:MAX_OWNER_BYTES].decode("ascii", "replace")
+            if not owner:  # a power cut has taken what was written
+                await obstore.put_async(self._store, key, installation.encode("ascii"))
+                return
         if owner != installation:
             raise AreaTaken(area=self._blobs.area, owner=owner, installation=installation)
 
     async def now(self) -> datetime:
         """Return the present time of the store's own clock, by which everything in it is dated."""
-        key = f"{self._blobs.area}/clock"
+        key = f"{self._blobs.area}/_clock"
         with answering():
             await obstore.put_async(self._store, key, b"")
             return (await obstore.head_async(self._store, key))["last_modified"]

@@ -79,7 +79,13 @@ class TokenVerifier:
         try:
             claims = self._signed(token)
             self._claims.validate(claims)
-        except (JoseError, ValueError, KeyError) as error:
+        except (
+            JoseError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:  # of hostile headers, too
             raise Unauthenticated(reason=_why(error)) from error
         return _caller(claims, wanted_tenant)
 

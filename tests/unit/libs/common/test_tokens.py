@@ -56,6 +56,10 @@ def test_only_a_service_may_name_any_tenant() -> None:
         ("", "there is none"),
         ("x.y.z", "cannot be read"),
         ("a" * 9000, "too long"),
+        (
+            base64.urlsafe_b64encode(b'{"alg":"ES256","crit":1}').decode().rstrip("=") + ".e30.c2ln",
+            "cannot be",
+        ),
         (token(["acme"], [], ends=NOW - 3600), "expired"),
         (token(["acme"], [], issuer=TokenIssuer.create("https://issuer.test", "export-center")), "issuer's"),
         (

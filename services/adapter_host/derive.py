@@ -109,9 +109,7 @@ class Derivation:
 
     async def _store(self, name: str, kept: Kept | None, frames: Mapping[str, bytes]) -> None:
         """Store the frames, then remember the outcome."""
-        await asyncio.gather(
-            *(self._blobs.put(self._tenant, data, digest) for digest, data in frames.items())
-        )
+        await self._blobs.put_known(self._tenant, frames)
         reached("adapter.frames_stored")
         note = msgspec.json.encode(_note_of(kept))
         await self._blobs.note_put(self._tenant, name, note)

@@ -99,6 +99,10 @@ class Blobs:
         """Store several at once, in one wait for the disk rather than one for each; return them in order."""
         return await asyncio.gather(*(self.put(tenant, data) for data in several))
 
+    async def put_known(self, tenant: str, several: Mapping[str, bytes]) -> None:
+        """Store several whose digests, under which they come, the caller has just computed or checked."""
+        await asyncio.gather(*(self.put(tenant, data, digest) for digest, data in several.items()))
+
     def _put_file(self, key: str, data: bytes) -> None:
         assert self._root is not None  # asked by the caller
         try:

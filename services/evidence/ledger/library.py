@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
@@ -58,9 +57,7 @@ class Library:
         return self._bridge.begin(self._put(dict(zip(digests, framed.stored, strict=True))))
 
     async def _put(self, stored: dict[str, bytes]) -> None:
-        await asyncio.gather(
-            *(self._blobs.put(self._tenant, data, digest) for digest, data in stored.items())
-        )
+        await self._blobs.put_known(self._tenant, stored)
         reached("evidence.frames_stored")
 
     def _corrupt(self, error: Exception) -> EvidenceCorrupt:
